@@ -1,0 +1,25 @@
+"""What can go wrong at the command line.
+
+CommandError            shown as one line with what to do; exit status 1
++-- ManifestError       a file is not a readable Kubernetes manifest
++-- StartError          a program that `gagarin dev` starts did not become ready
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class CommandError(Exception):
+    """Ends the command with a message for the person who ran it."""
+
+
+class ManifestError(CommandError):
+    """A file cannot be taken as manifests: says the file, the line and what is wrong."""
+
+    def __init__(self, file: Path, line: int, problem: str) -> None:
+        super().__init__(f"{file}:{line}: {problem}")
+
+
+class StartError(CommandError):
+    """A child process ended, or stayed silent, before it was ready."""

@@ -1,0 +1,110 @@
+"""Reading manifests from files."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gagarin.cli.errors import CommandError, ManifestError
+from gagarin.cli.manifests import read_manifests
+
+AGENT = "apiVersion: gagarin.fyodorov.ai/v1alpha1\nkind: Agent\nmetadata:\n  name: {name}\n"
+
+
+def written(folder: Path, text: str, name: str = "a.yaml") -> Path:
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_a_folder_is_read_whole_and_in_order_of_file_names(tmp_path: Path) -> None:
+    written(tmp_path, AGENT.format(name="second"), "b.yaml")
+    written(tmp_path, AGENT.format(name="first") + "---\n" + AGENT.format(name="first-too"), "a.yml")
+    written(tmp_path, AGENT.format(name="third"), "c/deep.yaml")
+    names = [item["metadata"]["name"] for item in read_manifests(tmp_path)]
+    assert names == ["first", "first-too", "second", "third"]
+
+
+def test_what_is_no_manifest_is_left_alone(tmp_path: Path) -> None:
+    written(tmp_path, "resources: [a.yaml]", "kustomization.yaml")
+    written(tmp_path, "hello", "README.md")
+    written(tmp_path, AGENT.format(name="only"))
+    assert len(read_manifests(tmp_path)) == 1
+
+
+def test_the_namespace_is_default_when_none_is_given(tmp_path: Path) -> None:
+    namespaced = AGENT.format(name="b") + "  namespace: team\n"
+    file = written(tmp_path, AGENT.format(name="a") + "---\n" + namespaced)
+    assert [item["metadata"]["namespace"] for item in read_manifests(file)] == ["default", "team"]
+
+
+def test_a_cluster_scoped_object_gets_no_namespace(tmp_path: Path) -> None:
+    file = written(tmp_path, "apiVersion: v1\nkind: Namespace\nmetadata: {name: team}\n")
+    assert "namespace" not in read_manifests(file)[0]["metadata"]
+
+
+def test_the_items_of_a_list_are_objects(tmp_path: Path) -> None:
+    file = written(tmp_path, "kind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: a}}\n")
+    assert [item["kind"] for item in read_manifests(file)] == ["Secret"]
+
+
+def test_string_data_of_a_secret_is_shown_as_data(tmp_path: Path) -> None:
+    text = (
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {old: b2xk}\nstringData: {api-key: sk-1}\n"
+    )
+    secret = read_manifests(written(tmp_path, text))[0]
+    assert secret["data"] == {"old": "b2xk", "api-key": base64.b64encode(b"sk-1").decode()}
+    assert "stringData" not in secret
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("a: ]", 1, "not valid YAML"),
+        ("a: 2001-99-99", 1, "not valid YAML"),
+        ("? [a]\n: b", 1, "not valid YAML"),
+        ("[" * 20_000 + "]" * 20_000, 1, "a manifest is a mapping"),
+        (AGENT.format(name="ok") + "---\n- just\n- a list\n", 6, "a manifest is a mapping"),
+        ("apiVersion: v1\nmetadata: {name: a}\n", 1, "kind is missing"),
+        ("kind: Agent\nmetadata: {name: a}\n", 1, "apiVersion is missing"),
+        ("apiVersion: v1\nkind: Secret\n", 1, "this Secret has no metadata.name"),
+        ("apiVersion: v1\nkind: Secret\nmetadata: {name: 7}\n", 1, "this Secret has no metadata.name"),
+        ("a: !!python/object:os.system {}\n", 1, "not valid YAML"),
+    ],
+)
+def test_a_mistake_names_the_file_and_the_line(tmp_path: Path, text: str, line: int, says: str) -> None:
+    file = written(tmp_path, text)
+    with pytest.raises(ManifestError) as raised:
+        read_manifests(file)
+    assert str(raised.value).startswith(f"{file}:{line}: ")
+    assert says in str(raised.value)
+
+
+def test_bytes_that_are_not_utf8_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_bytes(b"kind: \xff")
+    with pytest.raises(ManifestError, match="not UTF-8"):
+        read_manifests(file)
+
+
+def test_nothing_to_read_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="no manifests there"):
+        read_manifests(tmp_path)
+    with pytest.raises(CommandError, match="no such file"):
+        read_manifests(tmp_path / "absent")
+
+
+@given(st.text(max_size=200))
+def test_any_text_gives_objects_or_an_error_for_the_user(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    file = tmp_path_factory.mktemp("any") / "a.yaml"
+    file.write_text(text, encoding="utf-8", errors="surrogatepass")
+    with contextlib.suppress(CommandError):
+        read_manifests(file)
