@@ -7,12 +7,10 @@ cluster can be made the same manifests run without one (`gagarin dev`).
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,10 +21,11 @@ IMAGE = "gagarin.local/gagarin:dev"
 SYSTEM = "gagarin-system"
 NAMESPACE = "gagarin-quickstart"
 INSTANCE = "hello"
-NO_CLUSTER_POSSIBLE = 3
+CLUSTER = ["python3", ROOT / "hack/cluster"]
+NO_CLUSTER_POSSIBLE = 3  # the exit status of `up`
 
 
-class StepFailed(Exception):
+class StepError(Exception):
     """A command of a step failed; holds what it printed."""
 
 
@@ -36,17 +35,120 @@ def step(what: str) -> Iterator[None]:
     print(f"==> {what}", flush=True)
     start = time.monotonic()
     yield
-    print(f"    {time.monotonic() - start:.1f} s", flush=True)
+    print(f"    done in {time.monotonic() - start:.1f} s", flush=True)
 
 
-def output(*command: str | Path) -> str:
-    """What the command prints. Raises `StepFailed` with everything it said."""
+def output(*command: object) -> str:
+    """What the command prints. Raises `StepError` with everything it said."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise StepFailed(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}".rstrip())
+        raise StepError(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}".rstrip())
     return done.stdout.strip()
 
 
-def cluster(*arguments: str) -> list[str]:
-    """The command line of the local cluster's tool."""
-    return ["python3", str(ROOT / "hack/cluster"), *arguments]
+def show(*command: object) -> int:
+    """Runs a command that tells its own progress; returns its exit status."""
+    return subprocess.run([str(part) for part in command], check=False).returncode
+
+
+class Tools:
+    """The programs that the steps use, all of them pointed at the one cluster."""
+
+    def __init__(self) -> None:
+        self._kubeconfig = output(*CLUSTER, "kubeconfig")
+        self._helm = Path(output(*CLUSTER, "binaries", "helm")) / "helm"
+
+    def kubectl(self, *arguments: object) -> str:
+        return output("kubectl", "--kubeconfig", self._kubeconfig, *arguments)
+
+    def helm(self, *arguments: object) -> str:
+        return output(self._helm, "--kubeconfig", self._kubeconfig, *arguments)
+
+    @property
+    def prefix(self) -> str:
+        """How a person points kubectl at the cluster."""
+        return f"export KUBECONFIG={self._kubeconfig}"
+
+
+def install(tools: Tools) -> None:
+    place = ["--namespace", SYSTEM, "--create-namespace", "--wait"]
+    repository, tag = IMAGE.rsplit(":", 1)
+    image = ["--set", f"image.repository={repository},image.tag={tag}"]
+    tools.helm("upgrade", "--install", "gagarin-crds", ROOT / "charts/gagarin-crds", *place)
+    tools.helm("upgrade", "--install", "gagarin", ROOT / "charts/gagarin", *place, *image)
+
+
+def wait_until_ready(tools: Tools) -> None:
+    within = ["--namespace", NAMESPACE, "--timeout=120s"]
+    tools.kubectl("rollout", "status", "deployment/model-stub", *within)
+    tools.kubectl("wait", f"instance/{INSTANCE}", "--for=condition=Ready", *within)
+
+
+def ask(tools: Tools) -> str:
+    """Runs the caller's Job anew and returns what it printed."""
+    within = ["--namespace", NAMESPACE]
+    tools.kubectl("replace", "--force", "-k", CALLER)
+    try:
+        tools.kubectl("wait", "job/caller", "--for=condition=Complete", "--timeout=60s", *within)
+    except StepError as failed:
+        said = tools.kubectl("logs", "job/caller", "--tail=20", *within)
+        raise StepError(f"{failed}\nthe caller said:\n{said}") from failed
+    return tools.kubectl("logs", "job/caller", *within)
+
+
+def next_commands(tools: Tools) -> str:
+    return f"""
+Try next:
+  {tools.prefix}
+  kubectl get gagarin -n {NAMESPACE}
+  kubectl describe instance {INSTANCE} -n {NAMESPACE}
+  kubectl edit agent greeter -n {NAMESPACE}     # change the prompt, watch the pod roll
+  kubectl replace --force -k {CALLER.relative_to(ROOT)} && kubectl logs -f job/caller -n {NAMESPACE}
+  make down                                     # removes everything that was made"""
+
+
+def with_cluster() -> None:
+    tools = Tools()
+    with step("the image"):
+        if show(*CLUSTER, "image", "build", IMAGE, ROOT, "--file", ROOT / "images/Dockerfile"):
+            raise StepError("the image could not be built")
+    with step(f"the charts gagarin-crds and gagarin, into {SYSTEM}"):
+        install(tools)
+    with step(f"kubectl apply -k {QUICKSTART.relative_to(ROOT)}"):
+        print(indented(tools.kubectl("apply", "-k", QUICKSTART)))
+    with step(f"waiting until Instance {INSTANCE} is Ready"):
+        wait_until_ready(tools)
+    with step("asking from a pod, with the pod's own token"):
+        print(indented(ask(tools)))
+    print(indented(tools.kubectl("get", "providers,agents,instances", "--namespace", NAMESPACE)))
+    print(next_commands(tools))
+
+
+def indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def without_cluster() -> int:
+    print("==> no cluster can be made here (see above), so the same manifests run without one")
+    return show(
+        sys.executable, "-m", "gagarin.cli", "dev", "-f", QUICKSTART, "--port", "0", "--say", "Hello!"
+    )
+
+
+def main() -> int:
+    try:
+        with step("a local cluster"):
+            status = show(*CLUSTER, "up")
+        if status == NO_CLUSTER_POSSIBLE:
+            return without_cluster()
+        if status:
+            return status
+        with_cluster()
+    except StepError as failed:
+        print(f"error: {failed}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

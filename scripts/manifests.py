@@ -30,7 +30,7 @@ def helm() -> str:
     """The helm to use: $HELM, or the one that is built with the local cluster."""
     if given := os.environ.get("HELM"):
         return given
-    command = [sys.executable, ROOT / "hack" / "cluster", "binaries", "helm"]
+    command = [sys.executable, str(ROOT / "hack" / "cluster"), "binaries", "helm"]
     folder = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     return str(Path(folder) / "helm")
 

@@ -1,4 +1,4 @@
-"""Manifests read from files, as `kubectl apply -f DIR` would take them.
+"""Manifests read from files, as `kubectl apply -R -f DIR` would take them.
 
 Every object comes back with a namespace (`default` where none is given), so that the rest of the program
 sees what an API server would show. A mistake names the file and the line.

@@ -1,0 +1,141 @@
+"""One installation for all end-to-end tests: the charts, a stub model server, a client pod.
+
+The cluster and the image are made by `scripts/test` before; `CLUSTER=existing` takes the current context.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import resources
+from tests.e2e.caller import Caller, ClientPod
+from tests.e2e.cluster import Cluster, Object, eventually
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+IMAGE = os.environ.get("GAGARIN_TEST_IMAGE", "gagarin.local/gagarin:dev")
+SYSTEM = "gagarin-system"
+SHARED = "gagarin-e2e"
+AWAKE = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit()); signal.pause()"
+
+
+def run(*command: object) -> str:
+    """What a command prints; fails with everything it said."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}"
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> Path:
+    return Path(run("python3", ROOT / "hack/cluster", "kubeconfig"))
+
+
+@pytest.fixture(scope="session")
+def cluster(kubeconfig: Path) -> Cluster:
+    return Cluster(kubeconfig)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installation(kubeconfig: Path, cluster: Cluster) -> None:
+    """The two charts, as a user installs them, and the operator rolled out."""
+    helm = Path(run("python3", ROOT / "hack/cluster", "binaries", "helm")) / "helm"
+    install = [helm, "upgrade", "--install", "--wait", "--timeout", "2m", "--kubeconfig", kubeconfig]
+    place = ["--namespace", SYSTEM, "--create-namespace"]
+    repository, tag = IMAGE.rsplit(":", 1)
+    image = ["--set", f"image.repository={repository}", "--set", f"image.tag={tag}"]
+    run(*install, "gagarin-crds", ROOT / "charts/gagarin-crds", *place)
+    run(
+        *install,
+        "gagarin",
+        ROOT / "charts/gagarin",
+        *place,
+        *image,
+        "--set",
+        "podAnnotations.run=" + run_id(),
+    )
+
+
+def run_id() -> str:
+    """A new value rolls the operator, so that it runs the image of this run and not one with the same tag."""
+    return secrets.token_hex(4)
+
+
+@pytest.fixture(scope="session")
+def client_pod(cluster: Cluster, installation: None) -> ClientPod:
+    """The stub model server and the pod that requests come from, both new."""
+    cluster.apply(resources.namespace(SHARED))
+    stub = resources.python_pod(IMAGE, SHARED, "model-stub", "python3", "-m", "gagarin.stub", port=8080)
+    client = resources.python_pod(IMAGE, SHARED, "client", "python3", "-c", AWAKE)
+    for pod in (stub, client):
+        replace_pod(cluster, pod)
+    cluster.apply(resources.service(SHARED, "model-stub", 8080))
+    for name in ("model-stub", "client"):
+        eventually(f"pod {name} is ready", partial(cluster.get, "Pod", SHARED, name), is_ready)
+    return ClientPod(cluster, SHARED, "client")
+
+
+def replace_pod(cluster: Cluster, pod: Object) -> None:
+    """Deletes a pod that an earlier run left, then makes it."""
+    name = pod["metadata"]["name"]
+    cluster.delete("Pod", SHARED, name)
+    eventually(f"the old pod {name} is gone", partial(cluster.get, "Pod", SHARED, name), lambda it: not it)
+    cluster.apply(pod)
+
+
+def condition(item: Object | None, kind: str) -> Object:
+    """A condition of an object, or an empty one."""
+    conditions = ((item or {}).get("status") or {}).get("conditions") or []
+    return next((dict(one) for one in conditions if one["type"] == kind), {})
+
+
+def is_ready(item: Object | None) -> bool:
+    """Whether Ready is True for the generation that is there."""
+    if not item or condition(item, "Ready").get("status") != "True":
+        return False
+    generation = item["metadata"].get("generation", 0)
+    return bool(item["status"].get("observedGeneration", generation) == generation)
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A namespace of its own for one test, with a key, a provider and callers `caller` and `stranger`."""
+    name = f"e2e-{secrets.token_hex(4)}"
+    cluster.apply(
+        resources.namespace(name),
+        resources.secret(name),
+        resources.provider(name),
+        resources.service_account(name, "caller"),
+        resources.service_account(name, "stranger"),
+        *resources.grant(name, "caller"),
+    )
+    yield name
+    cluster.delete("Namespace", "", name)
+
+
+@pytest.fixture
+def bot(cluster: Cluster, namespace: str) -> str:
+    """The Instance `bot` of the Agent `agent`, Ready; its namespace."""
+    cluster.apply(resources.agent(namespace), resources.instance(namespace))
+    eventually("Instance bot is Ready", lambda: cluster.get("Instance", namespace, "bot"), is_ready)
+    return namespace
+
+
+CallerOf = Callable[..., Caller]
+
+
+@pytest.fixture
+def caller_of(cluster: Cluster, client_pod: ClientPod) -> CallerOf:
+    """Makes callers: `caller_of(namespace, account="caller", instance="bot")` has a fresh token."""
+
+    def make(namespace: str, account: str = "caller", instance: str = "bot") -> Caller:
+        token = cluster.token(namespace, account, f"{instance}.{namespace}.svc")
+        return Caller(client_pod, namespace, instance, token)
+
+    return make

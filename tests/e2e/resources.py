@@ -1,0 +1,94 @@
+"""Builders of the resources that the tests apply: what a test does not name has a sensible value."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from tests.e2e.cluster import GAGARIN, Object
+
+STUB_URL = "http://model-stub.gagarin-e2e.svc/v1"
+CHAT_VERBS = ["create", "get", "delete"]
+
+
+def namespace(name: str) -> Object:
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def secret(namespace: str, name: str = "model-key", value: str = "key-one") -> Object:
+    data = {"api-key": base64.b64encode(value.encode()).decode()}
+    return _object("v1", "Secret", namespace, name) | {"data": data}
+
+
+def provider(namespace: str, name: str = "model", url: str = STUB_URL, **spec: Any) -> Object:
+    key = {"secretKeyRef": {"name": "model-key", "key": "api-key"}}
+    return _gagarin("Provider", namespace, name, type="OpenAICompatible", url=url, apiKey=key, **spec)
+
+
+def agent(
+    namespace: str, name: str = "agent", prompt: str = "Be brief.", provider: str = "model", **spec: Any
+) -> Object:
+    model = {"providerRef": {"name": provider}, "name": "stub-1"}
+    return _gagarin("Agent", namespace, name, prompt=prompt, model=model, **spec)
+
+
+def instance(namespace: str, name: str = "bot", agent: str = "agent", **spec: Any) -> Object:
+    return _gagarin("Instance", namespace, name, agentRef={"name": agent}, **spec)
+
+
+def service_account(namespace: str, name: str) -> Object:
+    return _object("v1", "ServiceAccount", namespace, name)
+
+
+def grant(namespace: str, account: str, instance: str = "bot") -> list[Object]:
+    """A Role for the chats of one Instance and its RoleBinding to a ServiceAccount of the namespace."""
+    api = "rbac.authorization.k8s.io/v1"
+    rule = {
+        "apiGroups": ["gagarin.fyodorov.ai"],
+        "resources": ["instances/chat"],
+        "resourceNames": [instance],
+        "verbs": CHAT_VERBS,
+    }
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": f"{account}-{instance}"}
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace}
+    return [
+        _object(api, "Role", namespace, f"{account}-{instance}") | {"rules": [rule]},
+        _object(api, "RoleBinding", namespace, f"{account}-{instance}")
+        | {"roleRef": reference, "subjects": [subject]},
+    ]
+
+
+def python_pod(image: str, namespace: str, name: str, *command: str, port: int | None = None) -> Object:
+    """A restricted pod of the product's image, ready at once or when its port answers /healthz."""
+    container: Object = {
+        "name": "main",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": list(command),
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    if port:
+        container["readinessProbe"] = {"httpGet": {"path": "/healthz", "port": port}, "periodSeconds": 1}
+    pod = _object("v1", "Pod", namespace, name)
+    pod["metadata"]["labels"] = {"app": name}
+    pod["spec"] = {
+        "containers": [container],
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "terminationGracePeriodSeconds": 1,
+    }
+    return pod
+
+
+def service(namespace: str, name: str, port: int) -> Object:
+    spec = {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": port}]}
+    return _object("v1", "Service", namespace, name) | {"spec": spec}
+
+
+def _gagarin(kind: str, namespace: str, name: str, **spec: Any) -> Object:
+    return _object(GAGARIN, kind, namespace, name) | {"spec": spec}
+
+
+def _object(api_version: str, kind: str, namespace: str, name: str) -> Object:
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"namespace": namespace, "name": name}}
