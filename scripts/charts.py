@@ -21,8 +21,12 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CHARTS = ("gagarin", "gagarin-crds")
-CRD_LABELS = {"app.kubernetes.io/name": "gagarin", "app.kubernetes.io/part-of": "gagarin"}
-POLICY = "helm.sh/resource-policy"
+KEEP = """\
+  {{- if .Values.keep }}
+  annotations:
+    helm.sh/resource-policy: keep
+  {{- end }}
+"""
 TABLE_BEGINS = "<!-- values.yaml as a table; scripts/charts.py writes it -->\n"
 TABLE_ENDS = "<!-- end of the table -->\n"
 
@@ -55,16 +59,10 @@ def crd_templates(root: Path) -> Files:
 
 
 def crd_template(source: Path) -> str:
-    """The template of one CRD: its own text, our labels, and the annotation that `keep` decides about."""
-    crd: dict[str, Any] = yaml.safe_load(source.read_text())
-    metadata = crd["metadata"]
-    metadata["labels"] = {**metadata.get("labels", {}), **CRD_LABELS}
-    metadata["annotations"] = {**metadata.get("annotations", {}), POLICY: "keep"}
-    text = yaml.safe_dump(crd, sort_keys=False, width=110, allow_unicode=True)
-    literal = text.replace("{{", '{{ "{{" }}')
-    line = f"    {POLICY}: keep\n"
-    conditional = literal.replace(line, "    {{- if .Values.keep }}\n" + line + "    {{- end }}\n", 1)
-    return f"# A copy of crds/{source.name}; scripts/charts.py writes it.\n{conditional}"
+    """The template of one CRD: its text as it is, and the annotation that `keep` decides about."""
+    literal = source.read_text().replace("{{", '{{ "{{" }}')
+    annotated = literal.replace("\nmetadata:\n", f"\nmetadata:\n{KEEP}", 1)
+    return f"# A copy of crds/{source.name}; scripts/charts.py writes it.\n{annotated}"
 
 
 def with_version(chart: str, version: str) -> str:

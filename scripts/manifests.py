@@ -40,7 +40,7 @@ def rendered(chart: str, *options: str) -> list[Manifest]:
     command = [helm(), "template", "gagarin", str(ROOT / "charts" / chart), "--namespace", NAMESPACE]
     command += ["--kube-version", KUBE_VERSION, *options]
     text = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return [item for item in yaml.safe_load_all(text) if item]
+    return [item for item in yaml.load_all(text, yaml.CSafeLoader) if item]
 
 
 def without_helm(item: Any) -> Any:
@@ -56,7 +56,9 @@ def manifest(chart: str, *options: str) -> str:
     """The text of one file below manifests/."""
     objects = [without_helm(item) for item in rendered(chart, *options)]
     title = f"# charts/{chart} with its default values; scripts/manifests.py writes it.\n"
-    return title + yaml.safe_dump_all(objects, sort_keys=False, width=110, allow_unicode=True)
+    return title + yaml.dump_all(
+        objects, Dumper=yaml.CSafeDumper, sort_keys=False, width=110, allow_unicode=True
+    )
 
 
 def main() -> int:

@@ -1,0 +1,164 @@
+"""The programs a cluster is made of, built from Go modules whose sums are pinned under go/.
+
+Each program is cached outside the clone, under a digest of everything that defines it, so that another
+clone or branch with the same definition compiles nothing. A file appears in the cache only when whole.
+`folder()` answers with one folder of links to the programs asked for: callers put that on their PATH.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from hack.cluster.errors import ClusterError
+from hack.cluster.processes import run
+from hack.cluster.progress import say, step
+from hack.cluster.settings import SOURCE, Settings
+
+BUILD_ENV = {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -trimpath -mod=readonly"}
+
+
+@dataclass(frozen=True)
+class Binary:
+    module: str  # folder under go/
+    package: str
+    stamped: bool = False  # carries the Kubernetes version that `kubectl version` and the node report
+
+
+BINARIES: Mapping[str, Binary] = {
+    "etcd": Binary("k8s", "go.etcd.io/etcd/server/v3"),
+    "kube-apiserver": Binary("k8s", "k8s.io/kubernetes/cmd/kube-apiserver", stamped=True),
+    "kube-controller-manager": Binary("k8s", "k8s.io/kubernetes/cmd/kube-controller-manager", stamped=True),
+    "kube-scheduler": Binary("k8s", "k8s.io/kubernetes/cmd/kube-scheduler", stamped=True),
+    "kubelet": Binary("k8s", "k8s.io/kubernetes/cmd/kubelet", stamped=True),
+    "kube-proxy": Binary("k8s", "k8s.io/kubernetes/cmd/kube-proxy", stamped=True),
+    "kubectl": Binary("k8s", "k8s.io/kubernetes/cmd/kubectl", stamped=True),
+    "coredns": Binary("coredns", "."),
+    "pause": Binary("pause", "."),
+    "helm": Binary("helm", "helm.sh/helm/v3/cmd/helm"),
+    "kind": Binary("kind", "sigs.k8s.io/kind"),
+}
+NODE = tuple(name for name in BINARIES if name not in {"helm", "kind"})
+OURS = tuple(name for name in BINARIES if name != "kind")
+
+
+def folder(settings: Settings, names: Iterable[str]) -> Path:
+    """Build what is missing of `names` and return the folder that has them all."""
+    links = settings.cache / "bin" / _definition(settings)
+    with _lock(settings.cache / "bin"):
+        links.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            _link(links / name, _installed(settings, name) or _built(settings, name))
+    return links
+
+
+def digest(binary: Binary, flags: str, toolchain: str, sources: Mapping[str, bytes]) -> str:
+    """What defines a program: its module's files, what is built of it, how, and with which Go."""
+    hasher = hashlib.sha256(repr((binary, flags, toolchain, sorted(BUILD_ENV.items()))).encode())
+    for name, content in sorted(sources.items()):
+        hasher.update(repr((name, len(content))).encode())
+        hasher.update(content)
+    return hasher.hexdigest()[:16]
+
+
+def linker_flags(binary: Binary, kubernetes: str) -> str:
+    """No symbol tables, and the version that a program of Kubernetes would otherwise not know."""
+    if not binary.stamped:
+        return "-s -w"
+    major, minor, _ = kubernetes.split(".", 2)
+    stamps = {"gitVersion": f"v{kubernetes}", "gitMajor": major, "gitMinor": minor}
+    return " ".join(
+        ["-s -w", *(f"-X k8s.io/component-base/version.{key}={stamp}" for key, stamp in stamps.items())]
+    )
+
+
+def toolchain() -> str:
+    """Version and platform of Go, as `go1.25.3 linux amd64`; ClusterError when there is none."""
+    if shutil.which("go") is None:
+        raise ClusterError("Go is not installed: there is no `go` on the PATH")
+    return _toolchain()
+
+
+def is_new_enough(found: str, least: str) -> bool:
+    """Compare `go1.25.3 linux amd64` with `1.25.0`; a development build counts as new."""
+    version = found.split()[0].removeprefix("go")
+    try:
+        return [int(part) for part in version.split(".")[:2]] >= [int(part) for part in least.split(".")[:2]]
+    except ValueError:
+        return True
+
+
+@cache
+def _toolchain() -> str:
+    # Asked inside a module: with GOTOOLCHAIN=auto its go.mod may choose a newer Go than the installed one.
+    return " ".join(run("go", "env", "GOVERSION", "GOOS", "GOARCH", cwd=SOURCE / "go" / "helm").split())
+
+
+def _definition(settings: Settings) -> str:
+    names = sorted(BINARIES)
+    return hashlib.sha256("".join(_digest(settings, name) for name in names).encode()).hexdigest()[:16]
+
+
+def _digest(settings: Settings, name: str) -> str:
+    binary = BINARIES[name]
+    flags = linker_flags(binary, settings.versions["kubernetes"])
+    return digest(binary, flags, toolchain(), _sources(binary.module))
+
+
+@cache
+def _sources(module: str) -> Mapping[str, bytes]:
+    files = sorted((SOURCE / "go" / module).iterdir())
+    return {file.name: file.read_bytes() for file in files if file.suffix in {".go", ".mod", ".sum"}}
+
+
+def _installed(settings: Settings, name: str) -> Path | None:
+    """kubectl is compatible with neighbouring versions, so the user's own one is not built again."""
+    found = shutil.which(name) if name == "kubectl" else None
+    if found is None:
+        return None
+    path = Path(found).resolve()
+    return None if path.is_relative_to(settings.cache) else path
+
+
+def _built(settings: Settings, name: str) -> Path:
+    target = settings.cache / "bin" / "store" / f"{name}-{_digest(settings, name)}"
+    if target.exists():
+        return target
+    least = settings.versions["go"]
+    if not is_new_enough(toolchain(), least):
+        raise ClusterError(f"Go {least} or newer is needed, this is {toolchain().split()[0]}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    binary = BINARIES[name]
+    made = target.with_name("unfinished")
+    with step(f"building {name}"):
+        flags = linker_flags(binary, settings.versions["kubernetes"])
+        command = ["go", "build", f"-ldflags={flags}", "-o", str(made), binary.package]
+        run(*command, cwd=SOURCE / "go" / binary.module, env=BUILD_ENV)
+        made.rename(target)
+    return target
+
+
+def _link(link: Path, target: Path) -> None:
+    if link.is_symlink() and link.readlink() == target:
+        return
+    fresh = link.with_name(f".{link.name}.{os.getpid()}")
+    fresh.symlink_to(target)
+    fresh.replace(link)
+
+
+@contextmanager
+def _lock(parent: Path) -> Iterator[None]:
+    """One build at a time for this user: two would only compile the same packages side by side."""
+    parent.mkdir(parents=True, exist_ok=True)
+    with (parent / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another build of the cluster's binaries")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,71 @@
+"""The commands `up`, `down` and `kubeconfig`, whichever kind of cluster is in use."""
+
+import os
+import shutil
+from pathlib import Path
+
+from hack.cluster import addons, binaries, kind, machine, nodes, ways
+from hack.cluster.errors import ClusterError
+from hack.cluster.processes import run
+from hack.cluster.progress import say, step
+from hack.cluster.settings import Settings
+from hack.cluster.ways import Way
+
+
+def up(settings: Settings, count: int) -> str:
+    """Make what is missing; returns what a user does next."""
+    way = ways.current(settings)
+    match way:
+        case Way.EXISTING:
+            return f"using the current context: {_context()}"
+        case Way.KIND:
+            ways.remember(settings, way)
+            kind.up(settings, count)
+        case Way.NODE:
+            ways.remember(settings, way)
+            _up(settings, count)
+    return f"the cluster is up: export KUBECONFIG={kubeconfig(settings, way)}"
+
+
+def down(settings: Settings, purge: bool) -> None:
+    """End whatever `up` made here; an existing cluster is not ours to end."""
+    if os.environ.get("CLUSTER") == Way.EXISTING:
+        say("CLUSTER=existing: that cluster is left as it is")
+        return
+    way = ways.remembered(settings)
+    if way is Way.KIND:
+        kind.down(settings)
+    if settings.nodes() or settings.state.exists():
+        nodes.down(settings, purge)
+    ways.forget(settings)
+    say("the cluster is down")
+
+
+def kubeconfig(settings: Settings, way: Way) -> Path:
+    match way:
+        case Way.KIND:
+            return settings.kind_kubeconfig
+        case Way.NODE:
+            return settings.kubeconfig
+        case Way.EXISTING:
+            return Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
+
+
+def _up(settings: Settings, count: int) -> None:
+    lacks = machine.obstacles(settings)
+    if lacks:
+        raise ClusterError("\n".join(["the node cannot be made:", *(f"  - {reason}" for reason in lacks)]))
+    machine.install(settings.state / "apt.log")
+    addons.prepare(settings)
+    programs = binaries.folder(settings, binaries.NODE)
+    with step(f"nodes Ready: {count}"):
+        nodes.up(settings, count, programs)
+    # Not earlier: a pod that finds no node to run on is tried again a second later at the soonest.
+    with step("cluster DNS"):
+        addons.deploy(settings)
+
+
+def _context() -> str:
+    if shutil.which("kubectl") is None:
+        raise ClusterError("CLUSTER=existing needs kubectl on the PATH")
+    return run("kubectl", "config", "current-context").strip()

@@ -1,0 +1,3 @@
+module gagarin.local/cluster/pause
+
+go 1.24.0

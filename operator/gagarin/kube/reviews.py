@@ -1,0 +1,71 @@
+"""Questions to the API server's authorizer, and tokens from its issuer (authorization.k8s.io/v1,
+authentication.k8s.io/v1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+
+class ResourceAttributes(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What someone wants to do: a verb on a resource, as RBAC rules spell it."""
+
+    namespace: str
+    verb: str
+    group: str
+    resource: str
+    subresource: str = ""
+    name: str = ""
+
+
+class SubjectAccessReviewSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """May this user, in these groups, do this?"""
+
+    user: str
+    resource_attributes: ResourceAttributes
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+    extra: dict[str, tuple[str, ...]] = {}
+
+
+class AccessDecision(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The authorizer's answer. Not allowed is a no, whether or not it was denied explicitly."""
+
+    allowed: bool
+    denied: bool = False
+    reason: str = ""
+    evaluation_error: str = ""
+
+
+class TokenStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A token that was issued; `expiration_timestamp` is RFC 3339."""
+
+    token: str
+    expiration_timestamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """A token for a ServiceAccount: for whom it is meant, and for how many seconds (at least 600)."""
+
+    audiences: tuple[str, ...]
+    seconds: int = 3600
+
+    def body(self) -> dict[str, Any]:
+        """The request as the API server takes it."""
+        spec = {"audiences": list(self.audiences), "expirationSeconds": self.seconds}
+        return {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+
+
+class ReviewAnswer(msgspec.Struct, frozen=True):
+    """The part of an answered review that we read."""
+
+    status: AccessDecision
+
+
+class TokenAnswer(msgspec.Struct, frozen=True):
+    """The part of an answered TokenRequest that we read."""
+
+    status: TokenStatus

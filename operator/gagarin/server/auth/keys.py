@@ -1,0 +1,139 @@
+"""The cluster's public keys for ServiceAccount tokens, kept fresh.
+
+The whole set is replaced at every refresh, so that a key the cluster withdrew stops counting. A token with an
+unknown key id asks for a refresh at most every few seconds, whatever is thrown at us. While the API server is
+unreachable the last set stays: what it lets through still has to pass the access check.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey
+
+from gagarin.server.auth.authority import Authority
+from gagarin.server.errors import AuthorityUnavailable
+from gagarin.server.logs import Log
+
+REFRESH_SECONDS = 270.0
+UNKNOWN_KEY_SECONDS = 5.0
+RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
+_CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
+
+
+class SigningKey(NamedTuple):
+    """A public key, bound to the one algorithm that it is for."""
+
+    algorithm: str
+    key: RSAKey | ECKey
+
+
+class _Set(msgspec.Struct):
+    keys: list[dict[str, Any]]
+
+
+def parse(document: bytes) -> dict[str, SigningKey]:
+    """The usable keys of a JWKS (RFC 7517) by key id. Raises `AuthorityUnavailable` if it is not one.
+
+    Keys of another kind, for another use or without an id are left out: a token cannot name them.
+    """
+    try:
+        members = msgspec.json.decode(document, type=_Set).keys
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise AuthorityUnavailable("the API server's key set is not a JWKS") from error
+    found = ((member.get("kid"), _signing_key(member)) for member in members)
+    return {kid: key for kid, key in found if isinstance(kid, str) and kid and key is not None}
+
+
+def _signing_key(member: dict[str, Any]) -> SigningKey | None:
+    algorithm = "RS256" if member.get("kty") == "RSA" else _CURVES.get(str(member.get("crv")))
+    if algorithm is None or member.get("use", "sig") != "sig" or member.get("alg", algorithm) != algorithm:
+        return None
+    try:
+        kind = RSAKey if algorithm == "RS256" else ECKey
+        return SigningKey(algorithm, kind.import_key(member))
+    except (JoseError, ValueError, TypeError):
+        return None
+
+
+class UnknownKey(Exception):
+    """No key of the cluster has this id, as far as we were allowed to look."""
+
+
+class KeyRing:
+    """The current key set. `changed` is called whenever a refresh brings other keys than before."""
+
+    def __init__(
+        self,
+        authority: Authority,
+        log: Log,
+        changed: Callable[[], None] = lambda: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._authority = authority
+        self._log = log
+        self._changed = changed
+        self._monotonic = monotonic
+        self._document = b""
+        self._keys: dict[str, SigningKey] = {}
+        self._asked: float | None = None
+        self._failed = False
+        self._lock = asyncio.Lock()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether any token can be verified at all."""
+        return bool(self._keys)
+
+    def on_change(self, changed: Callable[[], None]) -> None:
+        """Call `changed` when the keys are others than before."""
+        self._changed = changed
+
+    async def find(self, kid: str) -> SigningKey:
+        """The key with this id. Raises `UnknownKey`, or `AuthorityUnavailable` when we cannot know."""
+        if key := self._keys.get(kid):
+            return key
+        async with self._lock:
+            if kid not in self._keys and self._may_ask():
+                await self._refresh()
+        if key := self._keys.get(kid):
+            return key
+        if self._failed:
+            raise AuthorityUnavailable("the key set could not be fetched a moment ago")
+        raise UnknownKey
+
+    async def refresh(self) -> None:
+        """Fetch the key set now. Raises `AuthorityUnavailable`; the old keys stay then."""
+        async with self._lock:
+            await self._refresh()
+
+    async def keep_fresh(self) -> None:
+        """Refresh for ever: regularly, and sooner after a failure."""
+        failures = 0
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS if failures == 0 else RETRY_SECONDS[min(failures, 5) - 1])
+            try:
+                await self.refresh()
+                failures = 0
+            except AuthorityUnavailable as error:
+                failures += 1
+                self._log.event("warning", "the cluster's keys cannot be fetched", reason=str(error))
+
+    def _may_ask(self) -> bool:
+        return self._asked is None or self._monotonic() - self._asked >= UNKNOWN_KEY_SECONDS
+
+    async def _refresh(self) -> None:
+        self._asked = self._monotonic()
+        self._failed = True
+        document = await self._authority.jwks()
+        keys = parse(document) if document != self._document else self._keys
+        self._failed = False
+        if document != self._document:
+            self._document, self._keys = document, keys
+            self._changed()
+            self._log.event("info", "the cluster's keys are loaded", keys=sorted(keys))

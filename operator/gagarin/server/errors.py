@@ -1,0 +1,94 @@
+"""What can go wrong in the chat server.
+
+    ServerError
+    |- StartError            the process cannot start: a setting, the configuration or a file is wrong; exit 2
+    |- Problem               an answer of 4xx or 5xx to the caller, as an RFC 9457 document (see `problems`)
+    |- ProviderError         a model provider failed: unreachable, slow, refusing, or talking nonsense
+    |- SecretUnreadable      a file of the secrets folder is not there
+    |- TokenRefused          the bearer token is not one that this Instance takes
+    |- AuthorityUnavailable  the API server could not be asked (for keys or for a review): nobody is let in
+    `- HistoryUnavailable    the store of conversations failed (disk full, database damaged)
+
+None of their messages holds a key, a token, a prompt or an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+
+class ServerError(Exception):
+    """Everything below."""
+
+
+class StartError(ServerError):
+    """The message names the setting, the field or the file, and says what is wrong with it."""
+
+
+class Problem(ServerError):
+    """`slug` ends the problem type's URI, `errors` are (JSON pointer or header name, what is wrong there).
+
+    `close` asks for the connection to be closed, because the rest of the request was not read.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        slug: str,
+        title: str,
+        detail: str,
+        *,
+        errors: tuple[tuple[str, str], ...] = (),
+        headers: Mapping[str, str] | None = None,
+        close: bool = False,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.slug = slug
+        self.title = title
+        self.detail = detail
+        self.errors = errors
+        self.headers = dict(headers or {})
+        self.close = close
+
+
+ProviderFault = Literal["unreachable", "timeout", "status", "nonsense", "interrupted", "no_key"]
+
+
+class ProviderError(ServerError):
+    """`fault` is the kind of failure (a metrics label), `retry_after` seconds if the provider named some.
+
+    `retryable`: the same request may succeed in a moment, and no part of an answer was passed on yet.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        fault: ProviderFault,
+        detail: str,
+        *,
+        retryable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(f"provider {provider} {detail}")
+        self.provider = provider
+        self.fault = fault
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class SecretUnreadable(ServerError):
+    """The message names the file relative to the secrets folder."""
+
+
+class TokenRefused(ServerError):
+    """The message says why, in words that may go to whoever sent the token."""
+
+
+class AuthorityUnavailable(ServerError):
+    """The message is for the log; the caller only learns that access cannot be checked now."""
+
+
+class HistoryUnavailable(ServerError):
+    """The message is for the log."""

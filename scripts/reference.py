@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Write docs/reference.md from the CRDs and the table of reasons, or with --check compare it with them.
+
+The CRDs are what `kubectl explain` prints, so the page and the cluster cannot disagree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from gagarin.core.reasons import REASONS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs/reference.md"
+KINDS = ("provider", "model", "tool", "agent", "instance")
+INTRODUCTION = """\
+# Reference
+
+Group `gagarin.fyodorov.ai`, version `v1alpha1`, all kinds namespaced. `scripts/reference.py` writes this page from
+the CRDs; `kubectl explain instance.spec` shows the same in a terminal.
+"""
+
+Schema = dict[str, Any]
+
+
+class Field(NamedTuple):
+    """One row: where the field is, what it takes, and what it is for."""
+
+    path: str
+    type: str
+    description: str
+
+
+def fields(schema: Schema, path: str = "") -> Iterator[Field]:
+    """All fields below an object, depth first; `[]` marks the items of a list, `.*` the values of a map."""
+    required = schema.get("required", [])
+    for name, part in schema.get("properties", {}).items():
+        here = f"{path}.{name}" if path else name
+        yield Field(here, kind_of(part), description_of(part, name in required))
+        yield from below(part, here)
+
+
+def below(part: Schema, path: str) -> Iterator[Field]:
+    """The fields inside a field."""
+    if part.get("type") == "array":
+        yield from fields(part["items"], f"{path}[]")
+    elif isinstance(part.get("additionalProperties"), dict):
+        yield from fields(part["additionalProperties"], f"{path}.*")
+    else:
+        yield from fields(part, path)
+
+
+def kind_of(part: Schema) -> str:
+    """The type as a person says it."""
+    if choices := part.get("enum"):
+        return " or ".join(f"`{choice}`" for choice in choices)
+    if part.get("type") == "array":
+        return f"list of {kind_of(part['items'])}"
+    if isinstance(part.get("additionalProperties"), dict):
+        return f"map of {kind_of(part['additionalProperties'])}"
+    if part.get("x-kubernetes-int-or-string"):
+        return "quantity"
+    return str(part.get("type", "any"))
+
+
+def description_of(part: Schema, required: bool) -> str:
+    """The description with what a reader needs of the constraints: required, default, bounds."""
+    said = " ".join(str(part.get("description", "")).split())
+    notes = ["required"] if required else []
+    default = part.get("default")
+    if default is not None and not isinstance(default, dict):
+        notes.append(f"default `{default}`")
+    bounds = {"minimum": "at least", "maximum": "at most", "maxLength": "at most characters:"}
+    notes += [f"{words} {part[name]:,}" for name, words in bounds.items() if name in part]
+    return f"{said} *({', '.join(notes)})*" if notes else said
+
+
+def rules(schema: Schema) -> Iterator[str]:
+    """The messages of all validation rules, each once, in order."""
+    for rule in schema.get("x-kubernetes-validations", []):
+        yield rule["message"]
+    for part in (*schema.get("properties", {}).values(), schema.get("items"), schema.get("additionalProperties")):
+        if isinstance(part, dict):
+            yield from rules(part)
+
+
+def section(crd: Schema) -> str:
+    """The part of the page about one kind."""
+    version = crd["spec"]["versions"][0]
+    schema = version["schema"]["openAPIV3Schema"]
+    names = crd["spec"]["names"]
+    lines = [f"## {names['kind']}", "", " ".join(schema["description"].split()), ""]
+    lines += [f"Short name: `{names['shortNames'][0]}`.", ""]
+    for part in ("spec", "status"):
+        lines += [f"### {names['kind']} {part}", "", "| field | type | description |", "|---|---|---|"]
+        found = fields(schema["properties"][part])
+        lines += [f"| `{it.path}` | {it.type} | {escaped(it.description)} |" for it in found]
+        lines.append("")
+    lines += [f"### {names['kind']} rules", ""]
+    lines += [f"- {message}" for message in dict.fromkeys(rules(schema))]
+    return "\n".join(lines) + "\n"
+
+
+def escaped(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def page() -> str:
+    """The whole page."""
+    crds = [yaml.safe_load((ROOT / f"crds/{kind}s.yaml").read_text(encoding="utf-8")) for kind in KINDS]
+    return "\n".join([INTRODUCTION, *(section(crd) for crd in crds), reasons()])
+
+
+def reasons() -> str:
+    """The conditions and their documented reasons."""
+    lines = ["## Conditions", "", "| condition | status | reason | meaning |", "|---|---|---|---|"]
+    lines += [f"| `{it.condition}` | {it.status} | `{it.name}` | {escaped(it.meaning)} |" for it in REASONS]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only compare; exit 1 when out of step")
+    check = parser.parse_args().check
+    text = page()
+    if not check:
+        PAGE.write_text(text, encoding="utf-8")
+    elif PAGE.read_text(encoding="utf-8") != text:
+        print("docs/reference.md is out of step with crds/: run scripts/generate", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""A control plane that helm and kubectl install into, as a cluster's administrator would."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts import manifests
+from tests.integration.controlplane import ControlPlane
+
+ROOT = Path(__file__).resolve().parents[3]
+CHARTS = ROOT / "charts"
+SYSTEM = "gagarin-system"
+GROUP = "gagarin.fyodorov.ai"
+OPERATOR = f"system:serviceaccount:{SYSTEM}:gagarin-operator"
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Commands and questions to one API server."""
+
+    plane: ControlPlane
+
+    def helm(self, *arguments: str | Path) -> str:
+        """What helm prints. Fails with what it said."""
+        return self._run(manifests.helm(), *arguments)
+
+    def kubectl(self, *arguments: str | Path) -> str:
+        """What kubectl prints. Fails with what it said."""
+        return self._run(_kubectl(), *arguments)
+
+    def install(self, chart: str | Path, *options: str) -> str:
+        """Install or upgrade the release that is called like its chart."""
+        path = CHARTS / chart
+        command = ("upgrade", "--install", path.name, path, "--namespace", SYSTEM, "--create-namespace")
+        return self.helm(*command, *options)
+
+    def may(self, user: str, verb: str, resource: str, namespace: str = "", group: str = "", name: str = "") -> bool:
+        """What the API server's authorizer says; `resource` may have a subresource behind a slash."""
+        resource, _, subresource = resource.partition("/")
+        asked = {"verb": verb, "group": group, "resource": resource, "subresource": subresource}
+        spec = {"user": user, "resourceAttributes": {**asked, "namespace": namespace, "name": name}}
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+        answer = self.plane.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+        return bool(answer.body["status"]["allowed"])
+
+    def _run(self, program: str, *arguments: str | Path) -> str:
+        command = [program, "--kubeconfig", str(self.plane.kubeconfig), *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+
+def _kubectl() -> str:
+    if found := os.environ.get("KUBECTL") or shutil.which("kubectl"):
+        return found
+    command = [sys.executable, str(ROOT / "hack" / "cluster"), "binaries", "kubectl"]
+    folder = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    return str(Path(folder) / "kubectl")

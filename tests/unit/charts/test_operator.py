@@ -1,0 +1,290 @@
+"""The operator's Deployment and what stands beside it, for the default values and every switch."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.charts.rendering import (
+    CHARTS,
+    Object,
+    container,
+    environment,
+    helm,
+    meets_restricted,
+    notes,
+    of_kind,
+    only,
+    pod_spec,
+    render,
+    template,
+)
+
+SELECTOR = {
+    "app.kubernetes.io/name": "gagarin",
+    "app.kubernetes.io/instance": "gagarin",
+    "app.kubernetes.io/component": "operator",
+}
+
+
+@pytest.mark.parametrize("chart", ["gagarin", "gagarin-crds"])
+def test_the_linter_has_nothing_to_say(chart: str) -> None:
+    done = helm("lint", "--strict", "--quiet", CHARTS / chart)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_by_default_the_chart_is_these_objects() -> None:
+    found = {(item["kind"], item["metadata"]["name"]) for item in render()}
+    assert found == {
+        ("Deployment", "gagarin-operator"),
+        ("ServiceAccount", "gagarin-operator"),
+        ("PodDisruptionBudget", "gagarin-operator"),
+        ("ClusterRole", "gagarin-operator"),
+        ("ClusterRoleBinding", "gagarin-operator"),
+        ("Role", "gagarin-operator-lease"),
+        ("RoleBinding", "gagarin-operator-lease"),
+        ("ClusterRole", "gagarin-instance"),
+        ("ClusterRole", "gagarin-edit"),
+        ("ClusterRole", "gagarin-author"),
+        ("ClusterRole", "gagarin-view"),
+        ("ClusterRole", "gagarin-chat"),
+    }
+
+
+def test_an_older_kubernetes_is_refused() -> None:
+    assert "requires kubeVersion: >=1.30.0-0" in template(CHARTS / "gagarin", kubernetes="1.29.9").stderr
+
+
+def test_everything_namespaced_lies_in_the_namespace_of_the_release() -> None:
+    namespaces = {item["metadata"].get("namespace", "") for item in render()}
+    assert namespaces == {"gagarin-system", ""}
+
+
+def test_the_operator_runs_restricted_and_without_a_fixed_uid() -> None:
+    pod = pod_spec(render())
+    assert meets_restricted(pod)
+    assert "runAsUser" not in pod["securityContext"]
+    assert "runAsUser" not in container(render())["securityContext"]
+
+
+def test_the_account_gives_its_token_to_the_operator_only() -> None:
+    objects = render()
+    assert only(objects, "ServiceAccount")["automountServiceAccountToken"] is False
+    assert pod_spec(objects)["automountServiceAccountToken"] is True
+
+
+def test_probes_ask_the_second_port() -> None:
+    operator = container(render())
+    assert operator["ports"] == [{"name": "ops", "containerPort": 8081}]
+    asked = {name: operator[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
+    assert asked == {
+        "startup": {"path": "/healthz", "port": "ops"},
+        "liveness": {"path": "/healthz", "port": "ops"},
+        "readiness": {"path": "/readyz", "port": "ops"},
+    }
+
+
+def test_the_selector_fits_the_pods_and_changes_with_no_version() -> None:
+    deployment = only(render(), "Deployment")
+    assert deployment["spec"]["selector"]["matchLabels"] == SELECTOR
+    assert deployment["spec"]["template"]["metadata"]["labels"] == SELECTOR
+
+
+def test_the_settings_reach_the_operator() -> None:
+    values = {
+        "workers": 3,
+        "maxConcurrentRollouts": 5,
+        "resyncSeconds": 60,
+        "log": {"level": "debug", "format": "text"},
+        "watchNamespaces": ["team-a", "team-b"],
+        "image": {"repository": "registry.example.com:5000/gagarin", "tag": "1.2.3", "pullPolicy": "Always"},
+    }
+    assert environment(render(values=values)) == {
+        "GAGARIN_NAMESPACES": "team-a,team-b",
+        "GAGARIN_INSTANCE_IMAGE": "registry.example.com:5000/gagarin:1.2.3",
+        "GAGARIN_IMAGE_PULL_POLICY": "Always",
+        "GAGARIN_LEASE_NAME": "gagarin-operator",
+        "GAGARIN_WORKERS": "3",
+        "GAGARIN_MAX_CONCURRENT_ROLLOUTS": "5",
+        "GAGARIN_RESYNC_SECONDS": "60",
+        "GAGARIN_LOG_LEVEL": "debug",
+        "GAGARIN_LOG_FORMAT": "text",
+    }
+
+
+def test_a_large_number_stays_a_number() -> None:
+    assert environment(render(values={"resyncSeconds": 86_400_000}))["GAGARIN_RESYNC_SECONDS"] == "86400000"
+
+
+DIGEST = "sha256:" + "0f" * 32
+
+
+@pytest.mark.parametrize(
+    ("image", "instances", "operator", "chat"),
+    [
+        ({}, {}, "gagarin.local/gagarin:0.1.0", "gagarin.local/gagarin:0.1.0"),
+        ({"tag": "2"}, {}, "gagarin.local/gagarin:2", "gagarin.local/gagarin:2"),
+        ({"tag": "2"}, {"tag": "1"}, "gagarin.local/gagarin:2", "gagarin.local/gagarin:1"),
+        ({"repository": "r/g", "tag": "2"}, {}, "r/g:2", "r/g:2"),
+        ({"tag": "2"}, {"repository": "r/chat"}, "gagarin.local/gagarin:2", "r/chat:0.1.0"),
+        (
+            {"tag": "2", "digest": DIGEST},
+            {},
+            f"gagarin.local/gagarin@{DIGEST}",
+            f"gagarin.local/gagarin@{DIGEST}",
+        ),
+        ({"digest": DIGEST}, {"tag": "1"}, f"gagarin.local/gagarin@{DIGEST}", "gagarin.local/gagarin:1"),
+        ({}, {"digest": DIGEST}, "gagarin.local/gagarin:0.1.0", f"gagarin.local/gagarin@{DIGEST}"),
+        ({}, {"repository": "r/chat", "digest": DIGEST}, "gagarin.local/gagarin:0.1.0", f"r/chat@{DIGEST}"),
+    ],
+)
+def test_instances_run_the_operators_image_unless_another_is_named(
+    image: Object, instances: Object, operator: str, chat: str
+) -> None:
+    objects = render(values={"image": image, "instances": {"image": instances}})
+    assert container(objects)["image"] == operator
+    assert environment(objects)["GAGARIN_INSTANCE_IMAGE"] == chat
+
+
+def test_the_pull_policy_of_instances_is_their_own() -> None:
+    objects = render(values={"instances": {"image": {"pullPolicy": "Never"}}})
+    assert container(objects)["imagePullPolicy"] == "IfNotPresent"
+    assert environment(objects)["GAGARIN_IMAGE_PULL_POLICY"] == "Never"
+
+
+TOLERATION = {"key": "dedicated", "operator": "Exists"}
+AFFINITY = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone"}]}}
+
+
+@pytest.mark.parametrize(
+    ("value", "given", "field"),
+    [
+        ("imagePullSecrets", [{"name": "registry"}], "imagePullSecrets"),
+        ("priorityClassName", "system-cluster-critical", "priorityClassName"),
+        ("nodeSelector", {"kubernetes.io/os": "linux"}, "nodeSelector"),
+        ("tolerations", [TOLERATION], "tolerations"),
+        ("affinity", AFFINITY, "affinity"),
+    ],
+)
+def test_a_field_of_the_pod_is_left_out_until_it_is_given(value: str, given: Any, field: str) -> None:
+    assert field not in pod_spec(render())
+    assert pod_spec(render(values={value: given}))[field] == given
+
+
+def test_resources_are_taken_as_they_are() -> None:
+    resources = {"requests": {"cpu": 1, "memory": "1Gi"}, "limits": {"memory": "2Gi", "cpu": "2"}}
+    assert container(render(values={"resources": resources}))["resources"] == resources
+
+
+def test_a_uid_can_be_set_beside_what_restricted_wants() -> None:
+    pod = pod_spec(render(values={"podSecurityContext": {"runAsUser": 1000}}))
+    assert pod["securityContext"]["runAsUser"] == 1000
+    assert meets_restricted(pod)
+
+
+def test_more_environment_comes_after_the_settings() -> None:
+    secret = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}
+    proxy = {"name": "HTTPS_PROXY", "value": "http://proxy.example.com:3128"}
+    assert container(render(values={"extraEnv": [proxy, secret]}))["env"][-2:] == [proxy, secret]
+
+
+def test_labels_of_the_pods_do_not_displace_the_selector() -> None:
+    labels = {"team": "a", "app.kubernetes.io/name": "mine"}
+    template_of = only(render(values={"podLabels": labels}), "Deployment")["spec"]["template"]
+    assert template_of["metadata"]["labels"] == {"team": "a", **SELECTOR}
+
+
+def test_annotations_of_the_pods_are_taken() -> None:
+    values = {"podAnnotations": {"a/b": "c"}}
+    assert only(render(values=values), "Deployment")["spec"]["template"]["metadata"]["annotations"] == {
+        "a/b": "c"
+    }
+
+
+def test_a_spread_without_a_selector_gets_the_operators() -> None:
+    own = {"matchLabels": {"a": "b"}}
+    constraints = [
+        {"topologyKey": "host"},
+        {"topologyKey": "zone", "labelSelector": own},
+        {"topologyKey": "rack"},
+    ]
+    spread = pod_spec(render(values={"topologySpreadConstraints": constraints}))["topologySpreadConstraints"]
+    ours = {"matchLabels": SELECTOR}
+    assert spread == [
+        {"topologyKey": "host", "labelSelector": ours},
+        {"topologyKey": "zone", "labelSelector": own},
+        {"topologyKey": "rack", "labelSelector": ours},
+    ]
+
+
+def test_one_replica_can_still_be_drained() -> None:
+    budget = only(render(values={"replicas": 1}), "PodDisruptionBudget")
+    assert budget["spec"] == {"maxUnavailable": 1, "selector": {"matchLabels": SELECTOR}}
+
+
+def test_the_disruption_budget_can_be_left_out() -> None:
+    assert of_kind(render(values={"podDisruptionBudget": {"enabled": False}}), "PodDisruptionBudget") == []
+
+
+def test_metrics_are_offered_when_asked_for() -> None:
+    monitor = {"enabled": True, "interval": "30s", "labels": {"release": "prometheus"}}
+    objects = render(values={"serviceMonitor": monitor})
+    service, rendered = only(objects, "Service"), only(objects, "ServiceMonitor")
+    assert service["spec"]["selector"] == SELECTOR
+    assert service["spec"]["ports"][0]["name"] == rendered["spec"]["endpoints"][0]["port"] == "ops"
+    assert rendered["spec"]["endpoints"][0] == {"port": "ops", "path": "/metrics", "interval": "30s"}
+    assert SELECTOR.items() <= service["metadata"]["labels"].items()
+    assert rendered["spec"]["selector"]["matchLabels"] == SELECTOR
+    assert rendered["metadata"]["labels"]["release"] == "prometheus"
+
+
+def test_an_account_that_exists_is_used_and_not_made() -> None:
+    objects = render(values={"serviceAccount": {"create": False, "name": "mine"}})
+    assert of_kind(objects, "ServiceAccount") == []
+    assert pod_spec(objects)["serviceAccountName"] == "mine"
+    subjects = [subject for item in objects for subject in item.get("subjects", [])]
+    assert {subject["name"] for subject in subjects} == {"mine"}
+
+
+def test_an_account_can_have_annotations_and_another_name() -> None:
+    values = {"serviceAccount": {"name": "mine", "annotations": {"cloud/role": "r"}}}
+    account = only(render(values=values), "ServiceAccount")
+    assert account["metadata"]["name"] == "mine"
+    assert account["metadata"]["annotations"] == {"cloud/role": "r"}
+
+
+@pytest.mark.parametrize(
+    ("release", "values", "name"),
+    [
+        ("gagarin", {}, "gagarin-operator"),
+        ("team-a", {}, "team-a-gagarin-operator"),
+        ("my-gagarin", {}, "my-gagarin-operator"),
+        ("team-a", {"nameOverride": "agents"}, "team-a-agents-operator"),
+        ("team-a", {"fullnameOverride": "agents"}, "agents-operator"),
+        ("r" * 53, {}, "r" * 53 + "-operator"),
+    ],
+)
+def test_names_follow_the_release(release: str, values: Object, name: str) -> None:
+    objects = render(release=release, values=values)
+    assert only(objects, "Deployment")["metadata"]["name"] == name
+    assert environment(objects)["GAGARIN_LEASE_NAME"] == name
+
+
+def test_the_notes_name_the_deployment_and_the_next_step() -> None:
+    told = notes("--api-versions", "gagarin.fyodorov.ai/v1alpha1")
+    assert "serves all namespaces" in told
+    assert "kubectl -n gagarin-system rollout status deployment/gagarin-operator" in told
+    assert "kubectl -n NAMESPACE wait --for=condition=Ready instance/NAME" in told
+    assert "WARNING" not in told
+
+
+def test_the_notes_warn_when_the_definitions_are_missing() -> None:
+    assert "WARNING: the custom resources are not installed yet" in notes()
+
+
+def test_the_notes_name_the_namespaces_that_are_served() -> None:
+    assert "serves the namespaces a, b." in notes(values={"watchNamespaces": ["a", "b"]})
+
+
+def test_the_notes_say_where_the_roles_must_come_from() -> None:
+    told = notes(values={"clusterRoles": {"create": False}})
+    assert "the ClusterRole gagarin-instance has to come from another release" in told
