@@ -9,6 +9,7 @@ compared, and exit status 1 names those that are out of step.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import subprocess
 import sys
@@ -26,18 +27,19 @@ SOURCES = {"crds.yaml": ("gagarin-crds", "--set", "keep=false"), "operator.yaml"
 Manifest = dict[str, Any]
 
 
-def helm() -> str:
-    """The helm to use: $HELM, or the one that is built with the local cluster."""
-    if given := os.environ.get("HELM"):
+@functools.cache
+def program(name: str) -> str:
+    """Where helm or kubectl is: what $HELM or $KUBECTL says, or the one that the local cluster uses."""
+    if given := os.environ.get(name.upper()):
         return given
-    command = [sys.executable, str(ROOT / "hack" / "cluster"), "binaries", "helm"]
+    command = [sys.executable, str(ROOT / "hack" / "cluster"), "binaries", name]
     folder = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    return str(Path(folder) / "helm")
+    return str(Path(folder) / name)
 
 
 def rendered(chart: str, *options: str) -> list[Manifest]:
     """What a chart becomes as a release called `gagarin`, in the order Helm would apply it."""
-    command = [helm(), "template", "gagarin", str(ROOT / "charts" / chart), "--namespace", NAMESPACE]
+    command = [program("helm"), "template", "gagarin", str(ROOT / "charts" / chart), "--namespace", NAMESPACE]
     command += ["--kube-version", KUBE_VERSION, *options]
     text = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     return [item for item in yaml.load_all(text, yaml.CSafeLoader) if item]

@@ -51,16 +51,20 @@ def kubeconfig(settings: Settings, way: Way) -> Path:
             return Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
 
 
-def _up(settings: Settings, count: int) -> None:
+def check_node(settings: Settings) -> None:
+    """Have what a node and its images need of this machine; ClusterError says what is missing."""
     lacks = machine.obstacles(settings)
     if lacks:
         raise ClusterError("\n".join(["the node cannot be made:", *(f"  - {reason}" for reason in lacks)]))
     machine.install(settings.state / "apt.log")
+
+
+def _up(settings: Settings, count: int) -> None:
+    check_node(settings)
     addons.prepare(settings)
     programs = binaries.folder(settings, binaries.NODE)
     with step(f"nodes Ready: {count}"):
         nodes.up(settings, count, programs)
-    # Not earlier: a pod that finds no node to run on is tried again a second later at the soonest.
     with step("cluster DNS"):
         addons.deploy(settings)
 

@@ -1,8 +1,147 @@
-"""x"""
+"""Building an image and bringing it to every node of whichever cluster is in use.
 
+For nodes of our own buildah builds, and an archive carries the result into each node's image store, now and
+whenever a node comes later. Nothing is done when nothing that defines the image has changed.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from hack.cluster import archives, clusters, contexts, kind, machine, nodes, rootfs, ways
+from hack.cluster.errors import ClusterError
+from hack.cluster.processes import run, succeeds
+from hack.cluster.progress import say, step
 from hack.cluster.settings import Settings
+from hack.cluster.ways import Way
+
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout")
+BASE_FILE = """FROM scratch
+ADD root.tar /
+ENV LANG=C.UTF-8 PATH=/usr/local/bin:/usr/bin:/bin
+CMD ["python3"]
+"""
+BASE_INPUTS = sha256(Path(rootfs.__file__).read_bytes() + BASE_FILE.encode()).hexdigest()
 
 
-def build(settings: Settings, tag: str, context: Path, file: Path | None, arguments: list[str]) -> None: ...
+def build(settings: Settings, tag: str, context: Path, dockerfile: Path | None, arguments: list[str]) -> None:
+    """Build `tag` and have it on every node; `arguments` are build arguments, K=V."""
+    dockerfile = dockerfile or context / "Dockerfile"
+    if not dockerfile.is_file():
+        raise ClusterError(f"there is no file {dockerfile}")
+    match ways.current(settings):
+        case Way.EXISTING:
+            raise ClusterError(
+                "CLUSTER=existing: push the image to a registry that the cluster can pull from"
+            )
+        case Way.KIND:
+            _build_for_kind(settings, tag, context, dockerfile, arguments)
+        case Way.NODE:
+            _build_for_nodes(settings, tag, context, dockerfile, arguments)
+
+
+def pip_config(env: Mapping[str, str]) -> str:
+    """A pip.conf with what this machine's environment says of the package index."""
+    names = {setting: "PIP_" + setting.upper().replace("-", "_") for setting in PIP_SETTINGS}
+    lines = [f"{setting} = {env[name]}" for setting, name in names.items() if env.get(name)]
+    return "\n".join(["[global]", f"cert = {CERTIFICATES}", "disable-pip-version-check = true", *lines, ""])
+
+
+def _build_for_kind(
+    settings: Settings, tag: str, context: Path, dockerfile: Path, arguments: list[str]
+) -> None:
+    options = [part for argument in arguments for part in ("--build-arg", argument)]
+    with step(f"building {tag}"):
+        run("docker", "build", "--tag", tag, "--file", dockerfile, *options, context)
+    with step(f"loading {tag}"):
+        kind.load(settings, tag)
+
+
+def _build_for_nodes(
+    settings: Settings, tag: str, context: Path, dockerfile: Path, arguments: list[str]
+) -> None:
+    clusters.check_node(settings)
+    if machine.is_bookworm() and not any(argument.startswith("BASE=") for argument in arguments):
+        arguments = [*arguments, f"BASE={_base(settings)}"]
+    archive = archives.path(settings, tag)
+    stamp, inputs = (
+        archive.with_suffix(".inputs"),
+        contexts.digest(context, dockerfile, [*arguments, BASE_INPUTS]),
+    )
+    if archive.exists() and stamp.exists() and stamp.read_text() == inputs:
+        say(f"{tag} is up to date")
+        _import(settings)
+        return
+    with step(f"building {tag}"):
+        _bud(settings, tag, context, dockerfile, arguments)
+    with step(f"bringing {tag} to the nodes"):
+        _save(settings, tag, archive)
+        stamp.write_text(inputs)
+        _import(settings)
+
+
+def _import(settings: Settings) -> None:
+    for node in nodes.running(settings):
+        archives.import_missing(settings, node, nodes.enter(node))
+
+
+def _bud(settings: Settings, tag: str, context: Path, dockerfile: Path, arguments: list[str]) -> None:
+    """An ordinary build; its RUN lines see this machine's CA bundle and package index, the image does not."""
+    options = [part for argument in arguments for part in ("--build-arg", argument)]
+    with _scratch(settings) as folder:
+        pip = folder / "pip.conf"
+        pip.write_text(pip_config(os.environ))
+        mounts = ("--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro", "--volume", f"{pip}:/etc/pip.conf:ro")
+        fixed = ("--layers", "--network", "host", "--tag", tag, "--file", dockerfile)
+        _buildah(settings, "bud", *fixed, *mounts, *options, context)
+
+
+def _save(settings: Settings, tag: str, archive: Path) -> None:
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    fresh = archive.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    _buildah(settings, "push", "--quiet", tag, f"oci-archive:{fresh}:{tag}")
+    fresh.replace(archive)
+
+
+def _base(settings: Settings) -> str:
+    """The tag of the base image of Debian packages, made when it is missing."""
+    tag = f"localhost/python-base:{settings.versions['python']}"
+    stamp = settings.state / "base.inputs"
+    here = succeeds(*_command(settings), "inspect", "--type", "image", tag)
+    if here and stamp.exists() and stamp.read_text() == BASE_INPUTS:
+        return tag
+    with step(f"building {tag}"), _scratch(settings) as folder:
+        root = folder / "root"
+        root.mkdir()
+        rootfs.make(root, settings.state / "packages")
+        owned = ("--numeric-owner", "--owner=0", "--group=0", "--sort=name", "--mtime=@0")
+        run("tar", "-C", root, *owned, "-cf", folder / "root.tar", ".")
+        shutil.rmtree(root)
+        (folder / "Dockerfile").write_text(BASE_FILE)
+        _buildah(settings, "bud", "--quiet", "--tag", tag, folder)
+    stamp.write_text(BASE_INPUTS)
+    return tag
+
+
+def _buildah(settings: Settings, *arguments: str | Path) -> str:
+    env = {"BUILDAH_ISOLATION": "chroot", "BUILDAH_FORMAT": "oci"}
+    return run(*_command(settings), *arguments, env=env, log=settings.state / "buildah.log")
+
+
+def _command(settings: Settings) -> tuple[str | Path, ...]:
+    """buildah with a store of our own, in a mount namespace that takes its mounts away when it ends."""
+    store = ("--root", settings.state / "buildah", "--runroot", settings.state / "buildah-run")
+    return ("unshare", "--mount", "buildah", "--storage-driver", "overlay", *store)
+
+
+@contextmanager
+def _scratch(settings: Settings) -> Iterator[Path]:
+    settings.state.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=settings.state) as folder:
+        yield Path(folder)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from hack.cluster import archives, configs, host, keys, kubectl
 from hack.cluster.errors import ClusterError
@@ -85,13 +86,12 @@ def ready(settings: Settings, wanted: Iterable[Node]) -> bool:
 
 
 def ready_names(listed: str) -> set[str]:
-    """The names of the Ready nodes in the JSON of `kubectl get nodes`."""
+    """The names of the nodes that take pods, in the JSON of `kubectl get nodes`.
 
-    def is_ready(node: dict[str, dict[str, list[dict[str, str]]]]) -> bool:
-        conditions = node["status"].get("conditions", [])
-        return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
-
-    return {node["metadata"]["name"] for node in json.loads(listed)["items"] if is_ready(node)}
+    Ready is not enough: the taint of a node that is not goes a moment later, and a pod that comes in between
+    is not tried again for a second.
+    """
+    return {node["metadata"]["name"] for node in json.loads(listed)["items"] if _takes_pods(node)}
 
 
 def _prepare(settings: Settings, programs: Path) -> None:
@@ -139,6 +139,13 @@ def _end(settings: Settings, node: Node) -> None:
     for name in TRANSIENT:
         path = node.folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _takes_pods(node: dict[str, Any]) -> bool:
+    conditions = {
+        condition["type"]: condition["status"] for condition in node["status"].get("conditions", [])
+    }
+    return conditions.get("Ready") == "True" and not node["spec"].get("taints")
 
 
 def _wait(settings: Settings, wanted: list[Node]) -> None:

@@ -231,8 +231,8 @@ class PodOptions(Schema):
     """What the pods are given beside what they need."""
 
     resources: Resources | None = None
-    """Compute resources of the chat container. Each of requests and limits that is set replaces the default:
-    requests of 50m CPU and 96Mi memory, a limit of 512Mi memory."""
+    """Compute resources of the chat container. A resource that is mentioned in requests or limits has no
+    default any more; otherwise requests are 50m CPU and 96Mi memory, limits 1 CPU and 512Mi memory."""
     env: tuple[EnvVar, ...] = Field(default=(), max_length=64, json_schema_extra=keyed_by("name"))
     """Further environment variables of the chat container."""
     node_selector: dict[str, LabelValue] | None = Field(

@@ -100,7 +100,7 @@ OPTIONS = (
     Option("port", _whole(0, 65535), "the port for health and metrics", default="8081"),
     Option("lease-namespace", str, "where the Lease lives (none: the operator's own namespace)"),
     Option("lease-name", str, "the Lease that makes one operator the active one", default="gagarin-operator"),
-    Option("pod-name", str, "who we are in the Lease and in Events (none: the host name)"),
+    Option("pod-name", str, "who we are in the Lease and in Events (none: host and process)"),
     Option("workers", _whole(1, 256), "how many resources are worked on at once", default="16"),
     Option("max-concurrent-rollouts", _whole(1, 100_000), "how many Instances may roll at once", default="20"),
     Option("resync-seconds", _whole(1, 86_400), "how often everything is listed again", default="300"),
@@ -118,7 +118,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ)
         parser.add_argument(f"--{option.name}", action=action, help=f"{option.help} [{option.variable}]")
     given = vars(parser.parse_args(arguments))
     values = {option.field: _value(parser, option, given, environment) for option in OPTIONS}
-    values["pod_name"] = values["pod_name"] or os.uname().nodename
+    values["pod_name"] = values["pod_name"] or f"{os.uname().nodename}-{os.getpid()}"
     return Settings(**values)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gagarin.controller.ownership import FieldSet, field_set
+from gagarin.controller.pods import modified_at
 from gagarin.core.objects import Key, Object, key_of
 
 INSTANCE_LABEL = "gagarin.fyodorov.ai/instance"
@@ -43,6 +44,7 @@ class Store:
     def __init__(self) -> None:
         self._objects: dict[Key, Object] = {}
         self._owned: dict[Key, FieldSet] = {}
+        self._modified: dict[Key, str] = {}
         self._children: dict[Key, set[Key]] = {}
         self._gone: dict[Key, int] = {}
 
@@ -63,6 +65,8 @@ class Store:
             self._children.setdefault(owner, set()).add(key)
             if key.kind in CHILD_KINDS:
                 self._owned[key] = field_set(item)
+        if key.kind == "Secret":
+            self._modified[key] = modified_at(item)
         _slim(item)
         self._objects[key] = item
         return True
@@ -81,6 +85,10 @@ class Store:
     def owned(self, key: Key) -> FieldSet:
         """Which fields of a child are ours."""
         return self._owned.get(key, _NOTHING)
+
+    def modified(self, key: Key) -> str:
+        """When a Secret was last modified (RFC 3339), as the API server recorded it."""
+        return self._modified.get(key, "")
 
     def children(self, instance: Key, *kinds: str) -> list[Object]:
         """The objects of an Instance, of these kinds, by name."""
@@ -102,6 +110,7 @@ class Store:
 
     def _unlink(self, key: Key, item: Object) -> None:
         self._owned.pop(key, None)
+        self._modified.pop(key, None)
         if (owner := owner_of(item)) is not None:
             children = self._children[owner]
             children.discard(key)

@@ -1,4 +1,4 @@
-"""What the API describes and this version does not do yet. Asking for it is said to the user, never ignored."""
+"""What the API describes and this version does not do yet: asking for it is refused, never ignored."""
 
 from __future__ import annotations
 

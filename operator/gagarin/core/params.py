@@ -1,4 +1,4 @@
-"""From the typed parameters of a Model to the fields of an OpenAI request, as the vendor wants them called."""
+"""From the typed parameters of a Model to the fields of an OpenAI request, named as the vendor wants them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def wire(vendor: Vendor, params: Params | None, patch: ParamsPatch | None = None
     `patch` replaces one by one, also inside `extraParams`; None takes away. What is in `extraParams` is sent
     as it is and wins over a typed field of the same name; reserved fields are left out.
     """
-    typed = _set_fields(params)
-    extra = dict(typed.pop("extra_params", None) or {})
-    changes = _set_fields(patch)
-    removed_extra = "extra_params" in changes and changes["extra_params"] is None
-    extra = {} if removed_extra else extra | (changes.pop("extra_params", None) or {})
+    typed, changes = _set_fields(params), _set_fields(patch)
+    extra = typed.pop("extra_params", None) or {}
+    if "extra_params" in changes:
+        new = changes.pop("extra_params")
+        extra = {} if new is None else extra | new
     fields = {_name(vendor, key): _value(key, value) for key, value in (typed | changes).items()}
     merged = fields | extra
     return {key: value for key, value in merged.items() if value is not None and key not in RESERVED}

@@ -2,7 +2,8 @@
 
 Reasons are an interface: programs wait for them, alerts name them, the reference page is generated from
 `REASONS`. A problem is a reason that keeps a condition from being True, with a sentence for a person that
-names the field or the object and says what to change.
+names the field or the object. `Ready` takes over the reason of `Accepted` or `ResolvedRefs` when one of those
+is not True, so that one look at `kubectl get` tells what to mend; so do `Reconciling` and `Stalled`.
 """
 
 from __future__ import annotations
@@ -24,44 +25,45 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One documented reason. `status` is what the condition is with it; `stalled`: waiting does not help,
-    somebody has to change something."""
+    """One documented reason of a condition.
+
+    `outlook`: Fine, or Stopped (nothing is wrong, it is meant not to run), or Moving (wait), or Stalled
+    (waiting does not help, somebody has to change something).
+    """
 
     condition: ConditionType
     name: str
-    status: Literal["True", "False", "Unknown"]
+    outlook: Literal["Fine", "Stopped", "Moving", "Stalled"]
     meaning: str
-    stalled: bool = False
 
 
 REASONS = (
-    Reason("Accepted", "Accepted", "True", "The spec makes sense."),
-    Reason("Accepted", "InvalidSpec", "False", "The spec contradicts itself; the message names the field.", True),
-    Reason("Accepted", "TooLarge", "False", "The resolved configuration is over 900 KiB.", True),
-    Reason("Accepted", "NotAvailable", "False", "The spec asks for something this version cannot do.", True),
-    Reason("ResolvedRefs", "Resolved", "True", "Everything the resource refers to is there and may be used."),
-    Reason("ResolvedRefs", "RefNotFound", "False", "An object, or a key of a ConfigMap, does not exist.", True),
-    Reason("ResolvedRefs", "RefNotPermitted", "False", "An object does not allow this use; pods are stopped.", True),
-    Reason("ResolvedRefs", "SecretKeyNotFound", "False", "A Secret exists without the key that is named.", True),
-    Reason("ResolvedRefs", "RefNotReady", "False", "An object exists but is itself not accepted.", True),
-    Reason("ResolvedRefs", "CycleDetected", "False", "Resources refer to each other in a circle.", True),
-    Reason("Ready", "Ready", "True", "It can be used; for an Instance: the newest revision serves."),
-    Reason("Ready", "NotAccepted", "False", "The condition Accepted says why.", True),
-    Reason("Ready", "RefsNotResolved", "False", "The condition ResolvedRefs says why.", True),
-    Reason("Ready", "Suspended", "False", "`suspend` is set, so no pods run."),
-    Reason("Ready", "ScaledToZero", "False", "`replicas` is 0, so no pods run."),
-    Reason("Ready", "RolloutPending", "False", "The newest revision waits for its turn to be rolled out."),
-    Reason("Ready", "RollingOut", "False", "Pods of the newest revision are starting."),
-    Reason("Ready", "PodsNotAvailable", "False", "The newest revision is rolled out, but pods do not answer."),
-    Reason("Ready", "ImagePullFailed", "False", "The image cannot be pulled.", True),
-    Reason("Ready", "PodConfigFailed", "False", "A container cannot be made from its configuration.", True),
-    Reason("Ready", "PodCrashed", "False", "The chat server ends; the message has its own last words.", True),
-    Reason("Ready", "Unschedulable", "False", "No node takes the pod.", True),
-    Reason("Ready", "MountFailed", "False", "A volume of the pod cannot be mounted.", True),
-    Reason("Ready", "PodsRefused", "False", "The API server refuses the pods: a quota or a policy.", True),
-    Reason("Ready", "NameTaken", "False", "A foreign object has the name of a child; it is left alone.", True),
-    Reason("Ready", "ApplyFailed", "False", "The API server refuses a child; the message has its words.", True),
-    Reason("Ready", "Conflicted", "False", "Somebody else keeps changing a child back.", True),
+    Reason("Accepted", "Accepted", "Fine", "The spec makes sense."),
+    Reason("Accepted", "InvalidSpec", "Stalled", "The spec contradicts itself; the message names the field."),
+    Reason("Accepted", "TooLarge", "Stalled", "The resolved configuration is over 900 KiB."),
+    Reason("Accepted", "NotAvailable", "Stalled", "The spec asks for something this version cannot do."),
+    Reason("ResolvedRefs", "Resolved", "Fine", "All that is referred to is there and may be used."),
+    Reason("ResolvedRefs", "RefNotFound", "Stalled", "An object, or a key of a ConfigMap, does not exist."),
+    Reason("ResolvedRefs", "RefNotPermitted", "Stalled", "An object does not allow this use: no pods run."),
+    Reason("ResolvedRefs", "SecretKeyNotFound", "Stalled", "A Secret has no key of the name given."),
+    Reason("ResolvedRefs", "RefNotReady", "Stalled", "An object exists but is itself not accepted."),
+    Reason("ResolvedRefs", "CycleDetected", "Stalled", "Resources refer to each other in a circle."),
+    Reason("Ready", "Ready", "Fine", "It can be used; of an Instance, the newest revision serves."),
+    Reason("Ready", "Suspended", "Stopped", "`suspend` is set, so no pods run."),
+    Reason("Ready", "ScaledToZero", "Stopped", "`replicas` is 0, so no pods run."),
+    Reason("Ready", "RolloutPending", "Moving", "The newest revision is not rolled out yet."),
+    Reason("Ready", "RollingOut", "Moving", "Pods of the newest revision are starting."),
+    Reason("Ready", "PodsNotAvailable", "Moving", "Pods of the newest revision stopped answering."),
+    Reason("Ready", "RolloutTimedOut", "Stalled", "New pods did not become available in time."),
+    Reason("Ready", "ImagePullFailed", "Stalled", "The image of a pod cannot be pulled."),
+    Reason("Ready", "PodConfigFailed", "Stalled", "A container cannot be made: its configuration is wrong."),
+    Reason("Ready", "PodCrashed", "Stalled", "A container ends; the message has its last words."),
+    Reason("Ready", "Unschedulable", "Stalled", "No node takes a pod."),
+    Reason("Ready", "PodNotStarted", "Stalled", "A pod waits for its volumes or network for over a minute."),
+    Reason("Ready", "PodsRefused", "Stalled", "The API server refuses pods: a quota or a policy."),
+    Reason("Ready", "NameTaken", "Stalled", "A foreign object has the name of a child; it is left alone."),
+    Reason("Ready", "ApplyFailed", "Stalled", "The API server refuses a child; the message has its words."),
+    Reason("Ready", "Conflicted", "Stalled", "Somebody else keeps changing a child back."),
 )
 
 REASON_BY_NAME = {reason.name: reason for reason in REASONS}

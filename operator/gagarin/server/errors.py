@@ -12,6 +12,8 @@
 None of their messages holds a key, a token, a prompt or an answer.
 """
 
+# ruff: noqa: N818 -- the names say what happened; "Error" would add nothing
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,7 +1,8 @@
 """JSON lines on standard output: events, one access line a request, one audit line a decision.
 
-`log` says which of the three a line is. No line holds a prompt, an answer, a key or a token: callers of this
-module pass names, numbers and statuses only. Lines of libraries (through `logging`) come out in the same form.
+`log` says which of the three a line is. No line holds a prompt, an answer, a key or a token: callers of
+this module pass names, numbers and statuses only. Lines of libraries (through `logging`) come out in the
+same form.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What Prometheus is told. Labels are bounded: names from our own tables and the configuration, never a caller's.
+"""What Prometheus is told. Labels are bounded: names from our own tables and the configuration, never a
+caller's.
 
 Children are bound once, so that a chat costs a few float additions.
 """
@@ -37,10 +38,15 @@ class Metrics:
             buckets=SECONDS,
             registry=registry,
         )
-        tokens = Counter("gagarin_chat_tokens", "Tokens as the provider counted them", ("kind",), registry=registry)
+        tokens = Counter(
+            "gagarin_chat_tokens", "Tokens as the provider counted them", ("kind",), registry=registry
+        )
         self._prompt_tokens, self._completion_tokens = tokens.labels("prompt"), tokens.labels("completion")
         self._decisions = Counter(
-            "gagarin_chat_auth_decisions", "Callers let in or not, by reason", ("decision",), registry=registry
+            "gagarin_chat_auth_decisions",
+            "Callers let in or not, by reason",
+            ("decision",),
+            registry=registry,
         )
         self.chats = Gauge("gagarin_chat_chats", "Chats under way", registry=registry)
         self._bound: dict[tuple[str, ...], Histogram] = {}

@@ -62,7 +62,9 @@ def invalid_header(name: str, what: str) -> Problem:
 
 def invalid_query(name: str, what: str) -> Problem:
     """A query parameter is wrong."""
-    return Problem(400, "invalid-query", "A query parameter is wrong", f"{name}: {what}", errors=((name, what),))
+    return Problem(
+        400, "invalid-query", "A query parameter is wrong", f"{name}: {what}", errors=((name, what),)
+    )
 
 
 def body_too_large(limit: int) -> Problem:
@@ -82,20 +84,27 @@ def unauthorized(detail: str) -> Problem:
     quoted = detail.replace("\\", "").replace('"', "'")
     challenge = f'Bearer realm="gagarin", error="invalid_token", error_description="{quoted}"'
     return Problem(
-        401, "unauthorized", "The bearer token is not accepted", detail, headers={"WWW-Authenticate": challenge}
+        401,
+        "unauthorized",
+        "The bearer token is not accepted",
+        detail,
+        headers={"WWW-Authenticate": challenge},
     )
 
 
-def no_token(audience: str) -> Problem:
+def no_token(audiences: tuple[str, ...]) -> Problem:
     """There is no bearer token at all (RFC 6750: then the challenge has no error code)."""
-    detail = f"send `Authorization: Bearer TOKEN` with a ServiceAccount token for the audience {audience}"
+    wanted = " or ".join(audiences)
+    detail = f"send `Authorization: Bearer TOKEN` with a ServiceAccount token for the audience {wanted}"
     headers = {"WWW-Authenticate": 'Bearer realm="gagarin"'}
     return Problem(401, "unauthorized", "A bearer token is needed", detail, headers=headers)
 
 
 def forbidden(user: str, verb: str, instance: str) -> Problem:
     """RBAC says no."""
-    detail = f"{user} may not {verb} instances/chat of Instance {instance}; a Role in its namespace can allow it"
+    detail = (
+        f"{user} may not {verb} instances/chat of Instance {instance}; a Role in its namespace can allow it"
+    )
     return Problem(403, "forbidden", "Access is not allowed", detail)
 
 

@@ -1,7 +1,7 @@
 """What the process is told: command line, then environment, then the defaults of a pod.
 
-Each option is also an environment variable: `--ops-port` is GAGARIN_OPS_PORT. What cannot be used is named and
-ends the start. What an Instance is stands in the configuration file, not here.
+Each option is also an environment variable: `--ops-port` is GAGARIN_OPS_PORT. What cannot be used is named
+and ends the start. What an Instance is stands in the configuration file, not here.
 """
 
 from __future__ import annotations
@@ -71,7 +71,11 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         variable = ENVIRONMENT_PREFIX + option[2:].replace("-", "_").upper()
         given = _from_environment(variable, environment, kind)
         parser.add_argument(
-            option, default=default if given is None else given, type=kind, metavar="VALUE", help=f"{text} ({default})"
+            option,
+            default=default if given is None else given,
+            type=kind,
+            metavar="VALUE",
+            help=f"{text} ({default})",
         )
 
     add("--config", "/etc/gagarin/agent.json", Path, "the configuration file")
@@ -82,7 +86,12 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--ops-port", "8081", _port, "port of health and metrics; 0 picks a free one")
     add("--api-server", _in_cluster(environment), _server_url, "URL of the Kubernetes API server")
     add("--api-token-file", f"{SERVICE_ACCOUNT}/token", Path, "our own token for the API server")
-    add("--api-ca-file", f"{SERVICE_ACCOUNT}/ca.crt", Path, "certificates that the API server's is checked with")
+    add(
+        "--api-ca-file",
+        f"{SERVICE_ACCOUNT}/ca.crt",
+        Path,
+        "certificates that the API server's is checked with",
+    )
     add("--drain-seconds", None, _seconds, "how long answers may go on after SIGTERM; default: as they need")
     add("--body-timeout", "30", _seconds, "seconds within which a request's body has to arrive")
     add("--log-level", "info", _level, "least level of the log: " + ", ".join(LEVELS))

@@ -1,8 +1,8 @@
 """Server-Sent Events, both ways (WHATWG HTML, section 9.2).
 
 `Parser` takes the bytes of a provider split anywhere and gives the data of each event as soon as it is
-complete. It is as lenient as providers need (a missing last blank line, any line ending, comments) and bounded
-in memory: a line or an event that never ends is an error, not a leak.
+complete. It is as lenient as providers need (a missing last blank line, any line ending, comments) and
+bounded in memory: a line or an event that never ends is an error, not a leak.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ MAX_EVENT_BYTES = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
 
-class EventTooLong(ValueError):
+class EventTooLong(ValueError):  # noqa: N818 -- says what happened
     """One event is longer than `MAX_EVENT_BYTES`."""
 
 

@@ -18,7 +18,7 @@ RESERVED = frozenset({"model", "messages", "stream", "stream_options", "tools", 
 _WITHOUT_STREAM_OPTIONS = frozenset({"Mistral"})  # answers 422 to them, and sends the usage anyway
 
 
-class Nonsense(ValueError):
+class Nonsense(ValueError):  # noqa: N818 -- says what happened
     """The reply is not of the protocol; the message says in what, without quoting it."""
 
 

@@ -15,7 +15,7 @@ from gagarin.stub.answers import Answer, Call
 
 DONE = b"data: [DONE]\n\n"
 MALFORMED = b'data: {"id":"chatcmpl-stub","choices":[{"delta":{"content":\n\n'
-_ARGUMENT_CHARS = 8 if 0 else 10**9
+_ARGUMENT_CHARS = 8
 
 
 def event(value: object) -> bytes:

@@ -103,13 +103,13 @@ async def send_stream(request: web.Request, reply: Reply, stream: Stream) -> web
         return response
     await writer.write(stream.opening)
     broken = reply.fault is not None or reply.status is not None
-    async for batch in _paced(stream.deltas[: reply.after or 0] if broken else stream.deltas, reply):
+    async for batch in pace(stream.deltas[: reply.after or 0] if broken else stream.deltas, reply):
         await writer.write(stream.join(batch))
     await (_end_broken(request, reply, writer) if broken else writer.write(stream.closing))
     return response
 
 
-async def _paced(deltas: Sequence[bytes], reply: Reply) -> AsyncIterator[Sequence[bytes]]:
+async def pace(deltas: Sequence[bytes], reply: Reply) -> AsyncIterator[Sequence[bytes]]:
     """Batches of `coalesce` tokens, each sent when its last token is due."""
     clock = asyncio.get_running_loop().time
     start = clock()

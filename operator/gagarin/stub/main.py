@@ -42,9 +42,8 @@ async def serve(settings: Settings, rules: Script) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     app = make_app(rules, settings.keys, settings.record)
-    runner = web.AppRunner(
-        app, access_log=None, handler_cancellation=True, shutdown_timeout=settings.drain_seconds
-    )
+    drain = settings.drain_seconds or 0.01  # aiohttp takes 0 for "as long as it takes"
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=drain)
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.host, settings.port).start()

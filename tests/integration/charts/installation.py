@@ -1,14 +1,11 @@
 """A control plane that helm and kubectl install into, as a cluster's administrator would."""
 
-import os
-import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts import manifests
+from scripts.manifests import program
 from tests.integration.controlplane import ControlPlane
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -28,11 +25,16 @@ class Installation:
 
     def helm(self, *arguments: str | Path) -> str:
         """What helm prints. Fails with what it said."""
-        return self._run(manifests.helm(), *arguments)
+        return self._run(program("helm"), *arguments)
 
     def kubectl(self, *arguments: str | Path) -> str:
         """What kubectl prints. Fails with what it said."""
-        return self._run(_kubectl(), *arguments)
+        return self._run(program("kubectl"), *arguments)
+
+    def said_by_kubectl(self, *arguments: str | Path) -> str:
+        """All that kubectl says, whether it is refused or not."""
+        done = self._started(program("kubectl"), *arguments)
+        return done.stdout + done.stderr
 
     def install(self, chart: str | Path, *options: str) -> str:
         """Install or upgrade the release that is called like its chart."""
@@ -40,7 +42,9 @@ class Installation:
         command = ("upgrade", "--install", path.name, path, "--namespace", SYSTEM, "--create-namespace")
         return self.helm(*command, *options)
 
-    def may(self, user: str, verb: str, resource: str, namespace: str = "", group: str = "", name: str = "") -> bool:
+    def may(
+        self, user: str, verb: str, resource: str, namespace: str = "", group: str = "", name: str = ""
+    ) -> bool:
         """What the API server's authorizer says; `resource` may have a subresource behind a slash."""
         resource, _, subresource = resource.partition("/")
         asked = {"verb": verb, "group": group, "resource": resource, "subresource": subresource}
@@ -50,15 +54,10 @@ class Installation:
         return bool(answer.body["status"]["allowed"])
 
     def _run(self, program: str, *arguments: str | Path) -> str:
-        command = [program, "--kubeconfig", str(self.plane.kubeconfig), *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+        done = self._started(program, *arguments)
+        assert done.returncode == 0, f"{done.args}\n{done.stdout}{done.stderr}"
         return done.stdout
 
-
-def _kubectl() -> str:
-    if found := os.environ.get("KUBECTL") or shutil.which("kubectl"):
-        return found
-    command = [sys.executable, str(ROOT / "hack" / "cluster"), "binaries", "kubectl"]
-    folder = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    return str(Path(folder) / "kubectl")
+    def _started(self, program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [program, "--kubeconfig", str(self.plane.kubeconfig), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)

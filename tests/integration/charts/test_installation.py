@@ -1,79 +1,52 @@
-"""The charts, the manifests and the quickstart in a real API server: taken, upgraded, taken away.
-
-They have a control plane of their own, because they remove the definitions that other tests rely on.
-"""
+"""The charts and the quickstart in a real API server: what it takes, and what it then allows."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.integration.charts.installation import CHARTS, GROUP, OPERATOR, ROOT, SYSTEM, Installation, Object
-from tests.integration.controlplane import ControlPlane
 
-CUSTOM = f"/apis/{GROUP}/v1alpha1"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 ROLES = "/apis/rbac.authorization.k8s.io/v1"
-MANIFESTS = ROOT / "manifests"
-QUICKSTART = MANIFESTS / "examples" / "quickstart"
-PROVIDER = {
-    "apiVersion": f"{GROUP}/v1alpha1",
-    "kind": "Provider",
-    "metadata": {"name": "mine", "namespace": "default"},
-    "spec": {"type": "OpenAI"},
-}
+QUICKSTART = ROOT / "manifests" / "examples" / "quickstart"
+NAMESPACE = "gagarin-quickstart"
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    plane = ControlPlane(tmp_path_factory.mktemp("charts"))
-    try:
-        plane.start()
-        plane.start_controllers()
-        yield Installation(plane)
-    finally:
-        plane.stop()
-
-
-@pytest.fixture
-def definitions(cluster: Installation) -> Iterator[Installation]:
-    """The chart gagarin-crds, removed afterwards with everything that was made of it."""
+def definitions(cluster: Installation) -> Installation:
+    """The chart gagarin-crds."""
     cluster.install("gagarin-crds", "--wait")
-    yield cluster
-    cluster.helm("uninstall", "gagarin-crds", "--namespace", SYSTEM)
-    cluster.kubectl("delete", "crd", "--selector", "app.kubernetes.io/part-of=gagarin")
+    return cluster
 
 
 @pytest.fixture
-def operator(definitions: Installation) -> Iterator[Installation]:
-    """Both charts with their default values."""
-    definitions.install("gagarin")
-    yield definitions
-    definitions.helm("uninstall", "gagarin", "--namespace", SYSTEM)
+def operator(definitions: Installation) -> Installation:
+    """The chart gagarin with its default values, whatever it had before."""
+    definitions.install("gagarin", "--reset-values")
+    return definitions
 
 
 @pytest.fixture
-def two_namespaces(definitions: Installation) -> Iterator[Installation]:
+def one_namespace(definitions: Installation) -> Installation:
     """The operator limited to the namespace `served`; `foreign` is none of its business."""
     for name in ("served", "foreign"):
         definitions.plane.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-    definitions.install("gagarin", "--set", "watchNamespaces={served}")
-    yield definitions
-    definitions.helm("uninstall", "gagarin", "--namespace", SYSTEM)
+    definitions.install("gagarin", "--reset-values", "--set", "watchNamespaces={served}")
+    return definitions
 
 
-def binding_to(role: str) -> Object:
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}
-    return {"metadata": {"name": "try"}, "roleRef": reference, "subjects": []}
+@pytest.fixture(scope="module")
+def quickstart(definitions: Installation) -> str:
+    """What kubectl says to the quickstart."""
+    return definitions.kubectl("apply", "-k", QUICKSTART)
 
 
-def as_operator(cluster: Installation, namespace: str, role: str) -> str:
-    """What the API server says when the operator binds a role there; nothing is kept of it."""
-    path = f"{ROLES}/namespaces/{namespace}/rolebindings?dryRun=All"
-    kubeconfig = cluster.plane.call("POST", path, binding_to(role))
-    assert kubeconfig.status == 201
-    return ""
+def bind(cluster: Installation, role: str, namespace: str) -> str:
+    """What the API server says when the operator binds a ClusterRole there; nothing is kept of it."""
+    subject = ("--clusterrole", role, "--serviceaccount", f"{namespace}:x", "--namespace", namespace)
+    command = ("create", "rolebinding", "try", *subject, "--dry-run=server", "--as", OPERATOR)
+    return cluster.said_by_kubectl(*command)
 
 
 def test_the_definitions_are_established(definitions: Installation) -> None:
@@ -85,28 +58,10 @@ def test_the_definitions_are_established(definitions: Installation) -> None:
 def test_an_upgrade_reaches_the_definitions(definitions: Installation, tmp_path: Path) -> None:
     chart = Path(shutil.copytree(CHARTS / "gagarin-crds", tmp_path / "gagarin-crds"))
     template = chart / "templates" / "models.yaml"
-    template.write_text(template.read_text().replace("shortNames:\n", "shortNames:\n    - newer\n", 1))
+    template.write_text(template.read_text().replace("- gm\n", "- newer\n", 1))
     definitions.install(chart)
     crd = definitions.plane.call("GET", f"{CRDS}/models.{GROUP}").body
-    assert "newer" in crd["spec"]["names"]["shortNames"]
-
-
-def test_uninstalling_leaves_the_definitions_and_the_objects_of_users(cluster: Installation) -> None:
-    cluster.install("gagarin-crds", "--wait")
-    assert cluster.plane.apply(PROVIDER, f"{CUSTOM}/namespaces/default/providers").status == 201
-    said = cluster.helm("uninstall", "gagarin-crds", "--namespace", SYSTEM)
-    assert f"[CustomResourceDefinition] providers.{GROUP}" in said
-    assert cluster.plane.call("GET", f"{CUSTOM}/namespaces/default/providers/mine").status == 200
-    assert "installed" in cluster.install("gagarin-crds")
-    assert cluster.plane.call("GET", f"{CUSTOM}/namespaces/default/providers/mine").status == 200
-    cluster.helm("uninstall", "gagarin-crds", "--namespace", SYSTEM)
-    cluster.kubectl("delete", "crd", "--selector", "app.kubernetes.io/part-of=gagarin")
-
-
-def test_uninstalling_takes_the_definitions_along_when_that_was_asked_for(cluster: Installation) -> None:
-    cluster.install("gagarin-crds", "--wait", "--set", "keep=false")
-    cluster.helm("uninstall", "gagarin-crds", "--namespace", SYSTEM, "--wait")
-    assert cluster.plane.call("GET", f"{CRDS}/providers.{GROUP}").status == 404
+    assert crd["spec"]["names"]["shortNames"] == ["newer"]
 
 
 def test_everything_there_is_to_switch_on_is_taken(definitions: Installation) -> None:
@@ -122,7 +77,6 @@ def test_everything_there_is_to_switch_on_is_taken(definitions: Installation) ->
     definitions.install("gagarin", "--values", str(values))
     monitors = f"/apis/monitoring.coreos.com/v1/namespaces/{SYSTEM}/servicemonitors/gagarin-operator"
     assert definitions.plane.call("GET", monitors).status == 200
-    definitions.helm("uninstall", "gagarin", "--namespace", SYSTEM)
 
 
 def test_a_strict_server_knows_every_field(operator: Installation, tmp_path: Path) -> None:
@@ -142,7 +96,10 @@ def test_the_operators_pod_is_admitted_where_restricted_is_enforced(operator: In
     answer = operator.plane.call("POST", f"/api/v1/namespaces/{SYSTEM}/pods?dryRun=All", pod)
     assert answer.status == 201, answer.message
     del pod["spec"]["securityContext"]
-    assert "violates PodSecurity" in operator.plane.call("POST", f"/api/v1/namespaces/{SYSTEM}/pods", pod).message
+    assert (
+        "violates PodSecurity"
+        in operator.plane.call("POST", f"/api/v1/namespaces/{SYSTEM}/pods", pod).message
+    )
 
 
 def test_the_operator_may_do_its_work_in_every_namespace_and_no_more(operator: Installation) -> None:
@@ -158,13 +115,67 @@ def test_the_operator_may_do_its_work_in_every_namespace_and_no_more(operator: I
     assert operator.may(OPERATOR, "update", "leases", SYSTEM, "coordination.k8s.io", "gagarin-operator")
 
 
-def test_with_namespaces_named_the_operator_may_do_nothing_elsewhere(two_namespaces: Installation) -> None:
-    for verb, resource, group in (("watch", "secrets", ""), ("list", "instances", GROUP), ("patch", "pods", "")):
-        assert two_namespaces.may(OPERATOR, verb, resource, "served", group)
-        assert not two_namespaces.may(OPERATOR, verb, resource, "foreign", group)
-        assert not two_namespaces.may(OPERATOR, verb, resource, "", group)
+def test_with_namespaces_named_the_operator_may_do_nothing_elsewhere(one_namespace: Installation) -> None:
+    for verb, resource, group in (
+        ("watch", "secrets", ""),
+        ("list", "instances", GROUP),
+        ("patch", "pods", ""),
+    ):
+        assert one_namespace.may(OPERATOR, verb, resource, "served", group)
+        assert not one_namespace.may(OPERATOR, verb, resource, "foreign", group)
+        assert not one_namespace.may(OPERATOR, verb, resource, "", group)
 
 
-def test_with_namespaces_named_the_operator_reads_their_labels_by_name(two_namespaces: Installation) -> None:
-    assert can_get_namespace(two_namespaces, "served")
-    assert not can_get_namespace(two_namespaces, "foreign")
+def test_with_namespaces_named_the_operator_reads_their_labels_by_name(one_namespace: Installation) -> None:
+    command = ("get", "namespace", "--output", "name", "--as", OPERATOR)
+    assert one_namespace.said_by_kubectl(*command, "served") == "namespace/served\n"
+    assert "is forbidden" in one_namespace.said_by_kubectl(*command, "foreign")
+
+
+def test_the_operator_binds_the_role_of_chat_servers_and_no_other(operator: Installation) -> None:
+    assert "rolebinding.rbac.authorization.k8s.io/try created" in bind(
+        operator, "gagarin-instance", "default"
+    )
+    assert "is forbidden" in bind(operator, "gagarin-edit", "default")
+    assert "is forbidden" in bind(operator, "cluster-admin", "default")
+
+
+def test_with_namespaces_named_it_binds_that_role_there_only(one_namespace: Installation) -> None:
+    assert "try created" in bind(one_namespace, "gagarin-instance", "served")
+    assert "is forbidden" in bind(one_namespace, "gagarin-instance", "foreign")
+    assert "is forbidden" in bind(one_namespace, "cluster-admin", "served")
+
+
+@pytest.mark.parametrize(
+    ("role", "verbs"),
+    [("view", {"get", "list", "watch"}), ("edit", {"create", "delete"}), ("admin", {"patch"})],
+)
+def test_who_may_view_or_edit_a_namespace_may_do_so_with_its_agents(
+    operator: Installation, role: str, verbs: set[str]
+) -> None:
+    def has_them(cluster_role: Object) -> bool:
+        ours = [rule for rule in cluster_role["rules"] if rule["apiGroups"] == [GROUP]]
+        return verbs <= {verb for rule in ours if "agents" in rule["resources"] for verb in rule["verbs"]}
+
+    operator.plane.until(f"{ROLES}/clusterroles/{role}", has_them)
+
+
+def test_every_kind_of_the_quickstart_is_taken(quickstart: str) -> None:
+    for name in ("provider.{}/model-stub", "agent.{}/greeter", "instance.{}/hello"):
+        assert f"{name.format(GROUP)} created" in quickstart
+
+
+def test_the_caller_can_ask_again_and_again(definitions: Installation, quickstart: str) -> None:
+    assert "job.batch/caller" not in quickstart
+    said = [definitions.kubectl("replace", "--force", "-k", QUICKSTART / "caller") for _ in range(2)]
+    assert all("job.batch/caller replaced" in each for each in said)
+    jobs = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs/caller"
+    definitions.plane.until(jobs, lambda job: job.get("status", {}).get("active") == 1)
+
+
+@pytest.mark.usefixtures("quickstart")
+def test_the_callers_role_allows_this_instance_only(definitions: Installation) -> None:
+    caller = f"system:serviceaccount:{NAMESPACE}:caller"
+    assert definitions.may(caller, "create", "instances/chat", NAMESPACE, GROUP, "hello")
+    assert not definitions.may(caller, "create", "instances/chat", NAMESPACE, GROUP, "another")
+    assert not definitions.may(caller, "get", "instances", NAMESPACE, GROUP, "hello")

@@ -1,29 +1,18 @@
 """What `kubectl apply -k` would apply, by the real kubectl; building needs no cluster."""
 
-import functools
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import yaml
 
-from tests.unit.charts.rendering import ROOT, Object
-
-
-@functools.cache
-def _kubectl() -> str:
-    if found := os.environ.get("KUBECTL") or shutil.which("kubectl"):
-        return found
-    command = [sys.executable, str(ROOT / "hack" / "cluster"), "binaries", "kubectl"]
-    folder = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    return str(Path(folder) / "kubectl")
+from scripts.manifests import program
+from tests.unit.charts.rendering import Object
 
 
 def build(folder: Path) -> list[Object]:
     """The objects of a folder with a kustomization."""
-    command = [_kubectl(), "kustomize", str(folder)]
+    command = [program("kubectl"), "kustomize", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return list(yaml.load_all(done.stdout, yaml.CSafeLoader))

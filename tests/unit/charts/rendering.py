@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from scripts import manifests
+from scripts.manifests import program
 
 ROOT = Path(__file__).resolve().parents[3]
 CHARTS = ROOT / "charts"
@@ -23,14 +23,9 @@ OLDEST = "1.30.0"
 Object = dict[str, Any]
 
 
-@functools.cache
-def _helm() -> str:
-    return manifests.helm()
-
-
 def helm(*arguments: str | Path, values: Object | None = None) -> subprocess.CompletedProcess[str]:
     """A helm command, with `values` given to it as a file would be."""
-    command = [_helm(), *map(str, arguments), *(["--values", "-"] if values else [])]
+    command = [program("helm"), *map(str, arguments), *(["--values", "-"] if values else [])]
     return subprocess.run(command, input=json.dumps(values), capture_output=True, text=True, check=False)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gagarin.controller.settings import OPTIONS, parse
 from tests.unit.charts.rendering import (
     CHARTS,
     Object,
@@ -111,8 +112,23 @@ def test_the_settings_reach_the_operator() -> None:
     }
 
 
-def test_a_large_number_stays_a_number() -> None:
-    assert environment(render(values={"resyncSeconds": 86_400_000}))["GAGARIN_RESYNC_SECONDS"] == "86400000"
+@pytest.mark.parametrize(
+    "values", [{}, {"watchNamespaces": ["a", "b"]}, {"workers": 256, "maxConcurrentRollouts": 100_000}]
+)
+def test_the_operator_understands_every_setting_the_chart_gives_it(values: Object) -> None:
+    given = environment(render(values=values))
+    settings = parse([], given)
+    assert set(given) <= {option.variable for option in OPTIONS}
+    assert settings.namespaces == tuple(values.get("watchNamespaces", ()))
+    assert settings.workers == values.get("workers", 16)
+    assert settings.max_concurrent_rollouts == values.get("maxConcurrentRollouts", 20)
+
+
+def test_the_charts_defaults_are_the_operators() -> None:
+    given = environment(render())
+    for option in OPTIONS:
+        if option.default and option.variable in given:
+            assert (option.variable, given[option.variable]) == (option.variable, option.default)
 
 
 DIGEST = "sha256:" + "0f" * 32

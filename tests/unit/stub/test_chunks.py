@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gagarin.stub import tokens
@@ -22,6 +22,7 @@ def chunks(data: bytes) -> list[dict[str, Any]]:
     return [msgspec.json.decode(item.removeprefix(b"data: ")) for item in data[:-2].split(b"\n\n")]
 
 
+@example("hello", "model@vendor", True)
 @given(st.text(), st.text(), st.booleans())
 def test_the_chunks_join_to_the_text(text: str, model: str, usage: bool) -> None:
     subject = stream(text, model=model, usage=usage)
@@ -30,6 +31,10 @@ def test_the_chunks_join_to_the_text(text: str, model: str, usage: bool) -> None
         assert "".join(chunk["choices"][0]["delta"]["content"] for chunk in decoded) == text
         assert {chunk["model"] for chunk in decoded} == {model}
         assert all(("usage" in chunk) is usage for chunk in decoded)
+
+
+def test_long_arguments_come_in_several_pieces() -> None:
+    assert len(stream(calls=[Call("c1", "w", "x" * 17)]).deltas) == 1 + 3
 
 
 @given(st.text(), st.text(min_size=1))

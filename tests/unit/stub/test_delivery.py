@@ -11,6 +11,8 @@ import aiohttp
 import pytest
 from aiohttp import ClientResponse as Response
 
+from gagarin.stub.delivery import pace
+from gagarin.stub.rules import Reply
 from tests.unit.stub.conftest import Running
 
 
@@ -107,6 +109,22 @@ async def test_coalesced_tokens_are_still_chunks_of_their_own(stub: Running) -> 
     assert whole
     assert data.count(b'"delta":{"content":') == 1000
     assert data.endswith(b"data: [DONE]\n\n")
+
+
+async def test_a_long_answer_without_pauses_lets_others_run() -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    async for _ in pace([b"x"] * 1000, Reply()):
+        pass
+    task.cancel()
+    assert turns > 10
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -14,12 +14,15 @@ from typing import Any
 
 import pytest
 
+Running = tuple[subprocess.Popen[str], int]
 COMMAND = [sys.executable, "-m", "gagarin.stub", "--host", "127.0.0.1"]
 
 
-@pytest.fixture
-def running() -> Iterator[tuple[subprocess.Popen[str], int]]:
-    with subprocess.Popen([*COMMAND, "--port", "0"], stdout=subprocess.PIPE, text=True) as process:
+@pytest.fixture(params=["5"])
+def running(request: pytest.FixtureRequest) -> Iterator[Running]:
+    """A server; the parameter is its --drain-seconds."""
+    command = [*COMMAND, "--port", "0", "--drain-seconds", request.param]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         ready: dict[str, Any] = json.loads(process.stdout.readline())
         assert ready["event"] == "ready"
@@ -27,22 +30,36 @@ def running() -> Iterator[tuple[subprocess.Popen[str], int]]:
         process.kill()
 
 
-def test_a_ready_server_says_its_port_and_is_healthy(running: tuple[subprocess.Popen[str], int]) -> None:
+def test_a_ready_server_says_its_port_and_is_healthy(running: Running) -> None:
     with urllib.request.urlopen(f"http://127.0.0.1:{running[1]}/healthz", timeout=10) as response:
         assert json.load(response) == {"status": "ok"}
 
 
-def test_sigterm_lets_a_running_answer_finish(running: tuple[subprocess.Popen[str], int]) -> None:
+def test_sigterm_lets_a_running_answer_finish(running: Running) -> None:
     process, port = running
-    content = "[stub content=done headers_delay=0.3]"
-    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": content}]}).encode()
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        connection.sendall(head + body)
-        wait_for_request(port)
+    with asking(port, "[stub content=done headers_delay=0.3]") as connection:
         process.send_signal(signal.SIGTERM)
         assert b'"content":"done"' in connection.makefile("rb").read()
     assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("running", ["0"], indirect=True)
+def test_an_answer_that_hangs_does_not_keep_the_process_alive(running: Running) -> None:
+    process, port = running
+    with asking(port, "[stub fault=hang]") as connection:
+        process.send_signal(signal.SIGTERM)
+        assert connection.makefile("rb").read() == b""
+    assert process.wait(10) == 0
+
+
+def asking(port: int, content: str) -> socket.socket:
+    """A connection on which a chat was asked for and has arrived."""
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": content}]}).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    connection.sendall(head + body)
+    wait_for_request(port)
+    return connection
 
 
 def wait_for_request(port: int) -> None:

@@ -1,13 +1,13 @@
 """The one way in: a request's headers become an admitted caller, or a 401, 403 or 503.
 
-Somebody who speaks for another (the gateway) says so with Kubernetes' own `Impersonate-*` headers. Then RBAC is
-asked twice: whether it may impersonate on this Instance's chat at all, and whether the other may do what is
-asked. Each decision is one audit line.
+Somebody who speaks for another (the gateway) says so with Kubernetes' own `Impersonate-*` headers. Then
+RBAC is asked twice: whether it may impersonate on this Instance's chat at all, and whether the other may do
+what is asked. Each decision is one audit line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from gagarin.server import problems
@@ -27,9 +27,11 @@ _IMPERSONATE = "impersonate-"
 _USER, _UID, _GROUP = "Impersonate-User", "Impersonate-Uid", "Impersonate-Group"
 
 
-class Headers(Mapping[str, str], Protocol):
+class Headers(Protocol):
     """The headers of a request: names in any case, values one by one or all of a name."""
 
+    def __iter__(self) -> Iterator[str]: ...
+    def get(self, key: str, default: str, /) -> str: ...
     def getall(self, key: str, default: Sequence[str], /) -> Sequence[str]: ...
 
 
@@ -37,12 +39,18 @@ class Gate:
     """Admits callers to one Instance."""
 
     def __init__(
-        self, verifier: Verifier, access: Access, instance: str, audience: str, log: Log, metrics: Metrics
+        self,
+        verifier: Verifier,
+        access: Access,
+        instance: str,
+        audiences: tuple[str, ...],
+        log: Log,
+        metrics: Metrics,
     ) -> None:
         self._verifier = verifier
         self._access = access
         self._instance = instance
-        self._audience = audience
+        self._audiences = audiences
         self._log = log
         self._metrics = metrics
 
@@ -73,7 +81,7 @@ class Gate:
     async def _verify(self, authorization: str) -> Verified:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise problems.no_token(self._audience)
+            raise problems.no_token(self._audiences)
         try:
             return await self._verifier.verify(token.strip())
         except TokenRefused as error:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 
 class Identity(NamedTuple):
-    """A user as RBAC knows it. `uid` is the ServiceAccount's, so that a namesake made later is another one."""
+    """A user as RBAC knows it. `uid` is the ServiceAccount's, so that a namesake made later is another
+    one."""
 
     issuer: str
     user: str

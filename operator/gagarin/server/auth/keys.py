@@ -61,7 +61,7 @@ def _signing_key(member: dict[str, Any]) -> SigningKey | None:
         return None
 
 
-class UnknownKey(Exception):
+class UnknownKey(Exception):  # noqa: N818 -- an answer, not a failure
     """No key of the cluster has this id, as far as we were allowed to look."""
 
 
@@ -82,7 +82,7 @@ class KeyRing:
         self._document = b""
         self._keys: dict[str, SigningKey] = {}
         self._asked: float | None = None
-        self._failed = False
+        self._failures = 0
         self._lock = asyncio.Lock()
 
     @property
@@ -103,7 +103,7 @@ class KeyRing:
                 await self._refresh()
         if key := self._keys.get(kid):
             return key
-        if self._failed:
+        if self._failures:
             raise AuthorityUnavailable("the key set could not be fetched a moment ago")
         raise UnknownKey
 
@@ -112,27 +112,36 @@ class KeyRing:
         async with self._lock:
             await self._refresh()
 
+    async def try_refresh(self) -> None:
+        """Fetch the key set now; a failure is logged, and known to `keep_fresh`."""
+        try:
+            await self.refresh()
+        except AuthorityUnavailable as error:
+            self._log.event("warning", "the cluster's keys cannot be fetched", reason=str(error))
+
     async def keep_fresh(self) -> None:
         """Refresh for ever: regularly, and sooner after a failure."""
-        failures = 0
         while True:
-            await asyncio.sleep(REFRESH_SECONDS if failures == 0 else RETRY_SECONDS[min(failures, 5) - 1])
-            try:
-                await self.refresh()
-                failures = 0
-            except AuthorityUnavailable as error:
-                failures += 1
-                self._log.event("warning", "the cluster's keys cannot be fetched", reason=str(error))
+            await asyncio.sleep(self._pause())
+            await self.try_refresh()
+
+    def _pause(self) -> float:
+        if self._failures == 0:
+            return REFRESH_SECONDS
+        return RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS)) - 1]
 
     def _may_ask(self) -> bool:
         return self._asked is None or self._monotonic() - self._asked >= UNKNOWN_KEY_SECONDS
 
     async def _refresh(self) -> None:
         self._asked = self._monotonic()
-        self._failed = True
-        document = await self._authority.jwks()
-        keys = parse(document) if document != self._document else self._keys
-        self._failed = False
+        try:
+            document = await self._authority.jwks()
+            keys = parse(document)
+        except AuthorityUnavailable:
+            self._failures += 1
+            raise
+        self._failures = 0
         if document != self._document:
             self._document, self._keys = document, keys
             self._changed()

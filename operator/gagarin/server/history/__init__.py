@@ -1,1 +1,1 @@
-"""Where conversations are kept: `store` says what a store promises, `sqlite` and `nothing` are two of them."""
+"""Where conversations are kept: `store` is what a store promises, `sqlite` and `nothing` are two of them."""

@@ -20,7 +20,6 @@ from gagarin.server.history.store import Conversation, Page, StoredMessage, Summ
 from gagarin.server.wire import Message
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_OWNED = "issuer = ? AND subject = ? AND uid = ? AND end_user = ?"
 
 
 class Database:
@@ -48,20 +47,12 @@ class Database:
         now = self._now()
         with self._transaction() as sql:
             if conversation is None:
-                conversation, number = str(uuid.uuid4()), 1
-                sql.execute(
-                    "INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?, ?, 1)", (conversation, *owner, now, now)
-                )
-            else:
-                row = sql.execute(
-                    f"UPDATE conversations SET turns = turns + 1, updated_at = ? WHERE id = ? AND {_OWNED} "  # noqa: S608  # a constant
-                    "RETURNING turns",
-                    (now, conversation, *owner),
-                ).fetchone()
-                if row is None:
-                    return None
-                number = row[0]
-            sql.execute("INSERT INTO messages VALUES (?, ?, 0, 'user', ?, ?)", (conversation, number, text, now))
+                conversation, number = self._begin(owner, now), 1
+            elif (number := self._continue(owner, conversation, now)) == 0:
+                return None
+            sql.execute(
+                "INSERT INTO messages VALUES (?, ?, 0, 'user', ?, ?)", (conversation, number, text, now)
+            )
             return Turn(conversation, number, self._past(conversation, number))
 
     def past(self, turn: Turn) -> list[Message]:
@@ -81,11 +72,12 @@ class Database:
                     (turn.conversation, turn.number, text, now),
                 )
 
-    def list(self, owner: Owner, limit: int, before: str | None) -> Page:
+    def page(self, owner: Owner, limit: int, before: str | None) -> Page:
         """A page of the owner's conversations, the last changed first."""
         updated_at, last = _position(before)
         rows = self._connection.execute(
-            f"SELECT id, created_at, updated_at, turns FROM conversations WHERE {_OWNED} "  # noqa: S608  # a constant
+            "SELECT id, created_at, updated_at, turns FROM conversations WHERE "
+            "issuer = ? AND subject = ? AND uid = ? AND end_user = ? "
             "AND (updated_at, id) < (?, ?) ORDER BY updated_at DESC, id DESC LIMIT ?",
             (*owner, updated_at, last, limit + 1),
         ).fetchall()
@@ -96,7 +88,8 @@ class Database:
     def read(self, owner: Owner, conversation: str, limit: int, before: int | None) -> Conversation | None:
         """A conversation with the messages of its newest `limit` turns, or of those before a turn."""
         head = self._connection.execute(
-            f"SELECT created_at, updated_at, turns FROM conversations WHERE id = ? AND {_OWNED}",  # noqa: S608  # a constant
+            "SELECT created_at, updated_at, turns FROM conversations WHERE id = ? AND "
+            "issuer = ? AND subject = ? AND uid = ? AND end_user = ?",
             (conversation, *owner),
         ).fetchone()
         if head is None:
@@ -104,8 +97,8 @@ class Database:
         end = head[2] + 1 if before is None else min(before, head[2] + 1)
         first = max(end - limit, 1)
         rows = self._connection.execute(
-            "SELECT turn, role, content, created_at FROM messages WHERE conversation = ? AND turn >= ? AND turn < ? "
-            "ORDER BY turn, step",
+            "SELECT turn, role, content, created_at FROM messages "
+            "WHERE conversation = ? AND turn >= ? AND turn < ? ORDER BY turn, step",
             (conversation, first, end),
         )
         messages = [StoredMessage(row[0], row[1], row[2], _rfc3339(row[3])) for row in rows]
@@ -115,8 +108,29 @@ class Database:
     def delete(self, owner: Owner, conversation: str) -> bool:
         """Delete a conversation with its messages; whether it was there."""
         with self._transaction() as sql:
-            done = sql.execute(f"DELETE FROM conversations WHERE id = ? AND {_OWNED}", (conversation, *owner))  # noqa: S608  # a constant
+            done = sql.execute(
+                "DELETE FROM conversations WHERE id = ? AND "
+                "issuer = ? AND subject = ? AND uid = ? AND end_user = ?",
+                (conversation, *owner),
+            )
         return done.rowcount == 1
+
+    def _begin(self, owner: Owner, now: float) -> str:
+        """A new conversation, at its first turn."""
+        conversation = str(uuid.uuid4())
+        self._connection.execute(
+            "INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?, ?, 1)", (conversation, *owner, now, now)
+        )
+        return conversation
+
+    def _continue(self, owner: Owner, conversation: str, now: float) -> int:
+        """The number of the next turn; 0 if the owner has no such conversation."""
+        row = self._connection.execute(
+            "UPDATE conversations SET turns = turns + 1, updated_at = ? WHERE id = ? AND "
+            "issuer = ? AND subject = ? AND uid = ? AND end_user = ? RETURNING turns",
+            (now, conversation, *owner),
+        ).fetchone()
+        return row[0] if row is not None else 0
 
     def _past(self, conversation: str, turn: int) -> list[Message]:
         if turn == 1:

@@ -31,11 +31,13 @@ class NoStore:
     async def answer(self, turn: Turn, text: str) -> None:
         """Keeps nothing."""
 
-    async def list(self, owner: Owner, limit: int, before: str | None) -> Page:
+    async def page(self, owner: Owner, limit: int, before: str | None) -> Page:
         """Always empty."""
         return Page(())
 
-    async def read(self, owner: Owner, conversation: str, limit: int, before: int | None) -> Conversation | None:
+    async def read(
+        self, owner: Owner, conversation: str, limit: int, before: int | None
+    ) -> Conversation | None:
         """Always None."""
         return None
 

@@ -1,9 +1,9 @@
 """What a store of conversations promises.
 
 A message is accepted once `accept` returns: from then on it survives the death of the process, whether the
-model answers or not. An answer is stored whole or not at all. A conversation is its owner's alone: to everyone
-else it does not exist. Messages are ordered by turn (a question and what follows from it), not by time, so that
-a question asked while another is being answered keeps its place.
+model answers or not. An answer is stored whole or not at all. A conversation is its owner's alone: to
+everyone else it does not exist. Messages are ordered by turn (a question and what follows from it), not by
+time, so that a question asked while another is being answered keeps its place.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from gagarin.server.wire import Message
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """An accepted question. `past` are the messages before it, oldest first; `conversation` None: not kept."""
+    """An accepted question. `past` are the messages before it, oldest first; `conversation` None: not
+    kept."""
 
     conversation: str | None
     number: int
@@ -44,7 +45,8 @@ class StoredMessage(msgspec.Struct, frozen=True):
 
 
 class Conversation(msgspec.Struct, frozen=True):
-    """A conversation, or its newest part: `before` is the turn to ask for the part before it, if there is one."""
+    """A conversation, or its newest part: `before` is the turn to ask for the part before it, if there is
+    one."""
 
     id: str
     created_at: str
@@ -83,11 +85,13 @@ class Store(Protocol):
         """Keep the answer of a turn. Does nothing if the conversation was deleted meanwhile."""
         ...
 
-    async def list(self, owner: Owner, limit: int, before: str | None) -> Page:
+    async def page(self, owner: Owner, limit: int, before: str | None) -> Page:
         """The owner's conversations."""
         ...
 
-    async def read(self, owner: Owner, conversation: str, limit: int, before: int | None) -> Conversation | None:
+    async def read(
+        self, owner: Owner, conversation: str, limit: int, before: int | None
+    ) -> Conversation | None:
         """The messages of the newest `limit` turns, or of those before the turn `before`."""
         ...
 

@@ -1,0 +1,79 @@
+"""kopf, which watches our own kinds: the only module that imports it.
+
+Nothing else of kopf is used. Its handlers would write an annotation per object and its indices are slow with
+thousands of them; what it is good at is to keep watches alive. So every event goes straight to the intake, and
+a missed one is found by the resync. Registry and settings are explicit: nothing is global, nothing is scanned,
+nothing is posted, no other operator is looked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+# kopf imports the official client when it is installed, for a login that we do not use: 78 MB for nothing.
+sys.modules.setdefault("kubernetes", None)  # type: ignore[arg-type] # None makes the import fail, as documented
+
+import kopf  # noqa: E402 -- after the line above
+
+from gagarin.controller.intake import Intake  # noqa: E402 -- as above
+from gagarin.controller.store import version_of  # noqa: E402 -- as above
+from gagarin.core.objects import Object, key_of  # noqa: E402 -- as above
+from gagarin.kube.client import KubeClient  # noqa: E402 -- as above
+from gagarin.kube.resources import OURS, Resource  # noqa: E402 -- as above
+
+
+async def watch_our_kinds(
+    client: KubeClient, namespaces: Sequence[str], intake: Intake, started: Callable[[], None]
+) -> None:
+    """Run kopf until cancelled. `started` is called when its tasks are there, before they run: kopf has then
+    taken over the process's signal handlers."""
+    existing = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
+        registry=_registry(client, intake),
+        settings=_settings(),
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=list(namespaces),
+    )
+    started()
+    await kopf.run_tasks(tasks, ignored=existing)
+
+
+def _registry(client: KubeClient, intake: Intake) -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return kopf.AiohttpSession(server=client.endpoint.server, aiohttp_session=client.session)
+
+    for resource in OURS:
+        _forward(registry, resource, intake)
+    return registry
+
+
+def _forward(registry: kopf.OperatorRegistry, resource: Resource, intake: Intake) -> None:
+    @kopf.on.event(resource.group, resource.version, resource.plural, registry=registry)
+    async def forward(event: Any, **_: Any) -> None:
+        item: Object = event["object"]
+        if event["type"] == "DELETED":
+            intake.gone(key_of(item), version_of(item))
+        else:
+            intake.seen(item)
+
+
+def _settings() -> kopf.OperatorSettings:
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.watching.initial_streaming = False
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.watching.connect_timeout = 10
+    settings.watching.chunk_size = 500
+    settings.queueing.idle_timeout = 0.1  # its worker per object holds memory while it waits for more
+    return settings

@@ -1,0 +1,61 @@
+"""The listening sockets of both ports, and how they are let go without cutting an answer."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from gagarin.server.errors import StartError
+
+CUT_SECONDS = 0.5  # what a handler gets to end after it was cut off
+
+
+class Listener:
+    """One application on one port."""
+
+    def __init__(self, app: web.Application) -> None:
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        app.middlewares.append(self._counted)
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=CUT_SECONDS
+        )
+
+    async def listen(self, host: str, port: int) -> int:
+        """Begin to listen; the port, which is another one than 0. Raises `StartError`."""
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            raise StartError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+        taken: int = self._runner.addresses[0][1]
+        return taken
+
+    async def drain(self, seconds: float) -> bool:
+        """Stop listening, let what is under way finish, close. Whether all of it finished in time."""
+        for site in list(self._runner.sites):
+            await site.stop()
+        if self._runner.server is not None:
+            self._runner.server.pre_shutdown()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+                finished = True
+        except TimeoutError:
+            finished = False
+        await self._runner.cleanup()
+        return finished
+
+    @web.middleware
+    async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._busy += 1
+        self._idle.clear()
+        try:
+            return await handler(request)
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()

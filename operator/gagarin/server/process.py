@@ -1,0 +1,201 @@
+"""The running process: everything is made here, once, and handed to who needs it.
+
+It begins to listen when it can answer, is ready once it has the cluster's keys, and ends on SIGTERM:
+readiness off, no new connections, the answers under way finish (the pod's preStop has given the Service
+time to send new ones elsewhere), the history is closed. A second signal ends it at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NamedTuple
+
+import aiohttp
+
+from gagarin.core.config import Config
+from gagarin.kube.client import KubeClient
+from gagarin.kube.endpoint import Endpoint
+from gagarin.kube.errors import EndpointError
+from gagarin.server import ops, wire
+from gagarin.server.app import ChatApi
+from gagarin.server.auth.access import Access
+from gagarin.server.auth.authority import KubeAuthority
+from gagarin.server.auth.gate import Gate
+from gagarin.server.auth.keys import KeyRing
+from gagarin.server.auth.tokens import Verifier, issuer_of
+from gagarin.server.chat import Chats
+from gagarin.server.errors import StartError, TokenRefused
+from gagarin.server.history.nothing import NoStore
+from gagarin.server.history.sqlite import SqliteStore
+from gagarin.server.history.store import Store
+from gagarin.server.listeners import Listener
+from gagarin.server.logs import Log
+from gagarin.server.metrics import Metrics
+from gagarin.server.provider import ModelClient
+from gagarin.server.secretfiles import SecretFiles
+from gagarin.server.settings import Settings
+
+DRAIN_MARGIN = 5.0  # seconds beyond the longest possible answer
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class _Auth(NamedTuple):
+    keys: KeyRing
+    gate: Gate
+
+
+class _State:
+    """What readiness depends on; never the model's provider."""
+
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = keys
+        self.draining = False
+
+    def unready(self) -> str | None:
+        if self.draining:
+            return "draining"
+        return None if self._keys.loaded else "the cluster's keys are not loaded yet"
+
+
+async def serve(settings: Settings, config: Config, log: Log) -> None:
+    """Run until a signal. Raises `StartError` if it cannot begin."""
+    stop = _stop_event()
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(_opened(_store(settings, config)))
+        auth = await _auth(settings, config, log, metrics, stack)
+        session = await stack.enter_async_context(_provider_session())
+        models = _models(session, settings, config, metrics)
+        chats = Chats(config, models, store, log, metrics)
+        api = ChatApi(config, auth.gate, chats, store, log, metrics, settings.body_timeout)
+        state = _State(auth.keys)
+        chat_listener = Listener(api.application())
+        ops_listener = Listener(ops.application(metrics, state.unready))
+        stack.push_async_callback(ops_listener.drain, 0)
+        await _announce(settings, config, log, chat_listener, ops_listener)
+        await _until(stop, asyncio.create_task(auth.keys.keep_fresh()))
+        state.draining = True
+        await _drain(chat_listener, _drain_seconds(settings, config), log)
+
+
+def _stop_event() -> asyncio.Event:
+    """Set by the first signal; the second one has its default effect."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop_once() -> None:
+        stop.set()
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop_once)
+    return stop
+
+
+def _store(settings: Settings, config: Config) -> Store:
+    kind = config.history.type
+    if kind == "None":
+        return NoStore()
+    if kind == "Postgres":
+        raise StartError("history.type: Postgres is not available in this version of the chat server")
+    return SqliteStore(settings.data, config.limits.max_history_messages)
+
+
+@asynccontextmanager
+async def _opened(store: Store) -> AsyncIterator[Store]:
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def _auth(
+    settings: Settings, config: Config, log: Log, metrics: Metrics, stack: AsyncExitStack
+) -> _Auth:
+    if config.auth.verification != "JWKS":
+        raise StartError("auth.verification: TokenReview is not available in this version of the chat server")
+    try:
+        client = await stack.enter_async_context(KubeClient(_endpoint(settings), user_agent="gagarin-chat"))
+        issuer = issuer_of(settings.api_token_file.read_text())
+    except EndpointError as error:
+        raise StartError(str(error)) from error
+    except (OSError, TokenRefused) as error:
+        raise StartError(f"--api-token-file {settings.api_token_file}: {_reason(error)}") from error
+    authority = KubeAuthority(client, config.namespace, config.name)
+    keys = KeyRing(authority, log)
+    await keys.try_refresh()
+    verifier = Verifier(keys, issuer, config.auth.audiences)
+    access = Access(authority, log, config.auth.stale_allow)
+    return _Auth(keys, Gate(verifier, access, config.name, config.auth.audiences, log, metrics))
+
+
+def _endpoint(settings: Settings) -> Endpoint:
+    ca = None
+    if settings.api_server.startswith("https://"):
+        try:
+            ca = settings.api_ca_file.read_text()
+        except OSError as error:
+            raise StartError(f"--api-ca-file {settings.api_ca_file}: {_reason(error)}") from error
+    return Endpoint(server=settings.api_server, token_file=settings.api_token_file, ca=ca)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _provider_session() -> aiohttp.ClientSession:
+    """Connections to providers: as many as there are chats, kept for the next one, without cookies."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": "gagarin", "Accept-Encoding": "identity"},
+    )
+
+
+def _models(
+    session: aiohttp.ClientSession, settings: Settings, config: Config, metrics: Metrics
+) -> list[ModelClient]:
+    secrets = SecretFiles(settings.secrets)
+    return [
+        ModelClient(session, target, wire.Request(target, config.response_schema), secrets, metrics)
+        for target in (config.model, *config.fallbacks)
+    ]
+
+
+async def _announce(settings: Settings, config: Config, log: Log, chat: Listener, ops_port: Listener) -> None:
+    """Listen on both ports and say so."""
+    ports = {
+        "ops_port": await ops_port.listen(settings.host, settings.ops_port),
+        "port": await chat.listen(settings.host, settings.port),
+    }
+    gc.freeze()  # what exists now lives as long as the process: no collection needs to look at it
+    name = f"{config.namespace}/{config.name}"
+    log.event("info", "ready to serve", instance=name, revision=config.revision, host=settings.host, **ports)
+
+
+async def _until(stop: asyncio.Event, background: asyncio.Task[None]) -> None:
+    """Wait for the signal. A background task that ends is a mistake of ours, and ends the process."""
+    stopped = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait({stopped, background}, return_when=asyncio.FIRST_COMPLETED)
+    background.cancel()
+    stopped.cancel()
+    if background in done:
+        background.result()
+
+
+def _drain_seconds(settings: Settings, config: Config) -> float:
+    if settings.drain_seconds is not None:
+        return settings.drain_seconds
+    return config.limits.request_timeout + DRAIN_MARGIN
+
+
+async def _drain(listener: Listener, seconds: float, log: Log) -> None:
+    log.event("info", "draining", seconds=seconds)
+    finished = await listener.drain(seconds)
+    log.event("info" if finished else "warning", "stopped", answers_cut=not finished)
