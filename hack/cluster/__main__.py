@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from hack.cluster import binaries, clusters, images, settings, ways
 from hack.cluster.errors import ClusterError
 from hack.cluster.progress import say
-from hack.cluster.settings import Settings
+from hack.cluster.settings import MOST_NODES, Settings
 
 
 def main(arguments: list[str]) -> int:
@@ -76,10 +76,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_build(build: argparse.ArgumentParser) -> None:
-    build.add_argument("tag", metavar="TAG")
-    build.add_argument("context", metavar="CONTEXT", type=Path)
+    build.add_argument("tag", metavar="TAG", help="the image's name, as manifests call it")
+    build.add_argument("context", metavar="CONTEXT", type=Path, help="the folder that COPY reads from")
     build.add_argument("--file", type=Path, help="the Dockerfile (default: CONTEXT/Dockerfile)")
-    build.add_argument("--build-arg", action="append", default=[], metavar="K=V")
+    build.add_argument("--build-arg", action="append", default=[], metavar="K=V", help="may be repeated")
 
 
 def _program(text: str) -> str:
@@ -89,8 +89,8 @@ def _program(text: str) -> str:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of nodes from 1 to 9")
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_NODES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of nodes from 1 to {MOST_NODES}")
     return int(text)
 
 

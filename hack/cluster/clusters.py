@@ -35,7 +35,9 @@ def down(settings: Settings, purge: bool) -> None:
     way = ways.remembered(settings)
     if way is Way.KIND:
         kind.down(settings)
-    if settings.nodes() or settings.state.exists():
+    elif (
+        machine.is_linux_root()
+    ):  # whatever happened to the state folder, the names of what is left are known
         nodes.down(settings, purge)
     ways.forget(settings)
     say("the cluster is down")

@@ -61,8 +61,7 @@ def detach(settings: Settings, node: Node) -> None:
 
 
 def remove_bridge(settings: Settings) -> None:
-    if _has(settings.bridge):
-        run("ip", "link", "delete", settings.bridge)
+    succeeds("ip", "link", "delete", settings.bridge)
 
 
 def make_cgroups(node: Node, top: Path = CGROUPS) -> None:

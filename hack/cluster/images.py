@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from hack.cluster import archives, clusters, contexts, kind, machine, nodes, rootfs, ways
 from hack.cluster.errors import ClusterError
@@ -142,6 +141,11 @@ def _command(settings: Settings) -> tuple[str | Path, ...]:
 
 @contextmanager
 def _scratch(settings: Settings) -> Iterator[Path]:
-    settings.state.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=settings.state) as folder:
-        yield Path(folder)
+    """An empty folder that goes again; one that a killed run has left goes first."""
+    folder = settings.state / "scratch"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)

@@ -61,9 +61,8 @@ def connect(values: Settings, node: Node) -> None:
     run("ip", "addr", "add", f"{node.address}/{values.node_range.prefixlen}", "dev", "eth0")
     run("ip", "link", "set", "eth0", "up")
     run("ip", "route", "add", "default", "via", str(values.gateway))
-    for number in range(1, 10):
-        if number != node.number:
-            other = values.node(number)
+    for other in values.nodes():
+        if other != node:
             run("ip", "route", "add", str(other.pods), "via", str(other.address))
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
     # Services and policies must see the frames between pods of one bridge, too.

@@ -40,6 +40,11 @@ def obstacles(settings: Settings) -> list[str]:
     return [*_kernel(), *_go(settings), *_packages()]
 
 
+def is_linux_root() -> bool:
+    """Whether nodes can be made and ended by this process at all."""
+    return sys.platform == "linux" and os.geteuid() == 0
+
+
 def install(log: Path) -> None:
     """Install what is missing, all at once; nothing happens when nothing is."""
     names = missing(NEEDS)

@@ -42,10 +42,11 @@ def up(settings: Settings, count: int, programs: Path) -> None:
 
 def down(settings: Settings, purge: bool = False) -> None:
     """End every node and remove what it left on the host; `purge` also drops keys and images."""
+    for pid in strangers(settings):
+        raise ClusterError(f"process {pid} is a node of another state folder; `kill -9 {pid}` ends it")
     for node in settings.nodes():
         _end(settings, node)
-    if shutil.which("ip"):
-        host.remove_bridge(settings)
+    host.remove_bridge(settings)
     host.sweep_mount_points()
     if purge:
         shutil.rmtree(settings.state, ignore_errors=True)
@@ -96,8 +97,6 @@ def ready_names(listed: str) -> set[str]:
 
 def _prepare(settings: Settings, programs: Path) -> None:
     host.check_routes(settings)
-    for pid in strangers(settings):
-        raise ClusterError(f"process {pid} is a node of another state folder; `kill -9 {pid}` ends it")
     host.make_mount_points()
     # Both may be built into the kernel or be loaded already; what really lacks shows when containers start.
     succeeds("modprobe", "-a", "overlay", "br_netfilter")
@@ -133,8 +132,7 @@ def _end(settings: Settings, node: Node) -> None:
     life = Life.read(node.folder / "life")
     if life is not None:
         life.end()
-    if shutil.which("ip"):
-        host.detach(settings, node)
+    host.detach(settings, node)
     host.sweep_cgroups(node)
     for name in TRANSIENT:
         path = node.folder / name

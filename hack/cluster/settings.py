@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hack.cluster.errors import ClusterError
 
+MOST_NODES = 9
 SOURCE = Path(__file__).resolve().parent
 REPOSITORY = SOURCE.parents[1]
 NODE_RANGE = IPv4Network("10.123.0.0/24")
@@ -99,9 +100,8 @@ class Settings:
         )
 
     def nodes(self) -> list[Node]:
-        """Every node that left files here, running or not, in order."""
-        numbers = [int(folder.name[1:]) for folder in self.state.glob("n[0-9]*") if folder.name[1:].isdigit()]
-        return [self.node(number) for number in sorted(numbers)]
+        """Every node that there can be, in order."""
+        return [self.node(number) for number in range(1, MOST_NODES + 1)]
 
 
 def read(env: Mapping[str, str] = os.environ) -> Settings:

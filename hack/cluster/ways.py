@@ -59,9 +59,14 @@ def decide(wish: str, ask: Probes) -> Way:
 def current(settings: Settings, env: Mapping[str, str] = os.environ) -> Way:
     """The way in use, else the one that `up` would take."""
     wish = env.get("CLUSTER", "")
-    if wish != Way.EXISTING and (known := remembered(settings)) is not None:
-        return known
-    return decide(wish, probes(settings))
+    known = remembered(settings)
+    if known is None or wish == Way.EXISTING:
+        return decide(wish, probes(settings))
+    if wish not in {"", known}:
+        raise ClusterError(
+            f"CLUSTER is {wish!r}, but a cluster of the kind {known.value!r} is in use: end it first"
+        )
+    return known
 
 
 def remembered(settings: Settings) -> Way | None:

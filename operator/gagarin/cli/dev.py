@@ -111,7 +111,6 @@ def _arguments(home: Path, api_server: str, port: int) -> list[str]:
         "--ops-port": 0,
         "--api-server": api_server,
         "--api-token-file": home / "pod-token",
-        "--log-level": "warning",
     }
     return [str(part) for option in options.items() for part in option]
 

@@ -1,7 +1,8 @@
 """Child processes that say when they are ready: the chat servers and the stub of `gagarin dev`.
 
-A child is ready when it prints a JSON line that has a `port`. Whatever it prints after that is passed on,
-with its name in front. Ending the group ends every child: first by asking, then by force.
+A child is ready when it prints a JSON line that has a `port`. What it prints after that is passed on with its
+name in front, but for routine (JSON lines of the level `info`). Ending the group ends every child: first by
+asking, then by force.
 """
 
 from __future__ import annotations
@@ -57,9 +58,10 @@ class Child:
         raise StartError(f"{self.name}: ended with status {status} before it was ready:\n  {said}")
 
     async def ended(self) -> int:
-        """Passes on the child's lines until it ends; returns its exit status."""
+        """Passes on what matters of the child's lines until it ends; returns its exit status."""
         while line := await self._line():
-            self._echo(f"[{self.name}] {line}")
+            if _object(line).get("level") != "info":
+                self._echo(f"[{self.name}] {line}")
         return await self._process.wait()
 
     async def stop(self) -> None:
@@ -80,11 +82,16 @@ class Child:
 
 
 def _announcement(line: str) -> dict[str, Any]:
+    value = _object(line)
+    return value if isinstance(value.get("port"), int) else {}
+
+
+def _object(line: str) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(line)
     except msgspec.DecodeError:
         return {}
-    return value if isinstance(value, dict) and isinstance(value.get("port"), int) else {}
+    return value if isinstance(value, dict) else {}
 
 
 class ProcessGroup:

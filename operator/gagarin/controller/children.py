@@ -152,7 +152,7 @@ class Children:
     def _check_peace(self, key: Key) -> None:
         seconds = self._corrections.due_in(key)
         if seconds > 0:
-            message = f"{key} is changed by somebody else again and again; the next correction is in {seconds:.0f} s"
+            message = f"{key} was put back several times, and somebody else changes it again"
             fight = Problem("Ready", "Conflicted", message) if self._corrections.is_fight(key) else None
             raise Blocked(fight, seconds)
 

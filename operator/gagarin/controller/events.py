@@ -1,8 +1,8 @@
 """One Event for every transition of a condition, and none otherwise.
 
-Events are a courtesy: they are sent in the background, and one that the API server does not take is dropped. The
-name of an Event follows from the transition, so that sending one twice makes one. They are events.k8s.io/v1;
-`kubectl describe` shows them, because core/v1 is the same storage.
+Events are a courtesy: they are sent in the background, and one that the API server does not take is dropped.
+The name of an Event follows from the transition, so that sending one twice makes one. They are
+events.k8s.io/v1; `kubectl describe` shows them, because core/v1 is the same storage.
 """
 
 from __future__ import annotations

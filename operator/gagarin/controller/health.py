@@ -1,7 +1,8 @@
 """`/healthz`, `/readyz` and `/metrics`, for the kubelet and for Prometheus.
 
-Healthy: the last resync is not too old and no resource has been worked on for minutes. Ready: this process does
-its work, or stands by for the one that does; both are good, so that a rollout of the operator does not wait.
+Healthy: the last resync is not too old and no resource has been worked on for minutes. Ready: this process
+does its work, or stands by for the one that does; both are good, so that a rollout of the operator does not
+wait.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """One active operator: a Lease of coordination.k8s.io, as client-go's leader election uses it.
 
 Clocks of different machines are never compared: a Lease counts as abandoned when this process has seen it
-unchanged for its whole duration. Who holds it and cannot renew it in time stops before anybody else may begin.
+unchanged for its whole duration. Who holds it and cannot renew it in time stops before anybody else may
+begin.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class LeaseLost(Exception):  # noqa: N818 -- a state, not a mistake: somebody el
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """In seconds: how long a Lease lasts without renewal, when its holder gives up, how often it is renewed."""
+    """In seconds: how long a Lease lasts without renewal, when its holder gives up, how often it is
+    renewed."""
 
     duration: float = 15.0
     deadline: float = 10.0
@@ -47,7 +49,7 @@ class Lease:
         *,
         now: Callable[[], datetime],
         clock: Callable[[], float],
-        terms: Terms = Terms(),  # noqa: B008 -- it is frozen
+        terms: Terms = Terms(),
     ) -> None:
         self.holder = holder
         self._cluster = cluster
@@ -61,7 +63,7 @@ class Lease:
 
     async def acquire(self) -> None:
         """Wait until the Lease is ours."""
-        while not await self._try():
+        while not await self._try():  # noqa: ASYNC110 -- what is waited for is in the API server
             await asyncio.sleep(self._terms.period * (0.75 + random.random() / 2))  # noqa: S311 -- jitter
 
     async def keep(self) -> None:

@@ -1,10 +1,10 @@
 """Is a child still what we applied? Answered from the object itself, so that a restart forgets nothing.
 
-Two marks are on every child: an annotation with the fingerprint of the manifest we applied, and the record the
-API server keeps of which fields are ours (`managedFields`, KEP-555). Whoever changes or removes one of them
-takes it out of that record. So a child is as it should be when the fingerprint is that of the manifest we want,
-and every field of that manifest is still ours. Values are never compared: the server spells them in its own way
-(`1000m` becomes `1`), and an admission plugin may have had its say.
+Two marks are on every child: an annotation with the fingerprint of the manifest we applied, and the record
+the API server keeps of which fields are ours (`managedFields`, KEP-555). Whoever changes or removes one of
+them takes it out of that record. So a child is as it should be when the fingerprint is that of the manifest
+we want, and every field of that manifest is still ours. Values are never compared: the server spells them in
+its own way (`1000m` becomes `1`), and an admission plugin may have had its say.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ FIELD_MANAGER = "gagarin"
 APPLIED = "gagarin.fyodorov.ai/applied"
 
 # What server-side apply keeps no record of, or what is judged by itself (`is_controlled_by`).
-UNRECORDED = frozenset({"apiVersion", "kind", "metadata.name", "metadata.namespace", "metadata.ownerReferences"})
+UNRECORDED = frozenset(
+    {"apiVersion", "kind", "metadata.name", "metadata.namespace", "metadata.ownerReferences"}
+)
 
 
 class FieldSet:
@@ -69,7 +71,8 @@ _known: WeakValueDictionary[bytes, FieldSet] = WeakValueDictionary()
 
 def field_set(item: Object) -> FieldSet:
     """The fields of a live object that we applied, empty when there are none."""
-    record = next(filter(_is_ours, item["metadata"].get("managedFields") or ()), {}).get("fieldsV1") or {}
+    entries: list[dict[str, Any]] = item["metadata"].get("managedFields") or []
+    record = next((entry.get("fieldsV1") or {} for entry in entries if _is_ours(entry)), {})
     # The uid of the owner is in the record; without it, it is the same for all children of one shape.
     metadata = {k: v for k, v in record.get("f:metadata", {}).items() if k != "f:ownerReferences"}
     encoded = msgspec.json.encode({**record, "f:metadata": {**metadata, ".": {}}}, order="sorted")
@@ -114,9 +117,15 @@ def controller_of(item: Object) -> dict[str, Any]:
 
 
 def _is_ours(entry: dict[str, Any]) -> bool:
-    return entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply" and not entry.get("subresource")
+    return (
+        entry.get("manager") == FIELD_MANAGER
+        and entry.get("operation") == "Apply"
+        and not entry.get("subresource")
+    )
 
 
 def _has_keys(item: dict[str, Any], keys: dict[str, Any]) -> bool:
     """Is this the list item with these keys? A key that the manifest leaves to a default matches."""
-    return any(name in item for name in keys) and all(item.get(name, keys[name]) == keys[name] for name in keys)
+    return any(name in item for name in keys) and all(
+        item.get(name, keys[name]) == keys[name] for name in keys
+    )

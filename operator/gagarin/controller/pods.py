@@ -1,8 +1,8 @@
 """Telling running pods that a Secret has changed.
 
-The kubelet looks at a pod's volumes when the pod changes, otherwise about once a minute: an annotation makes it
-look at once (0.5 s instead of 71 s, measured), and nothing restarts. Only pods that are older than the change
-need it; both times are the API server's, so this holds across restarts of the operator.
+The kubelet looks at a pod's volumes when the pod changes, otherwise about once a minute: an annotation makes
+it look at once (0.5 s instead of 71 s, measured), and nothing restarts. Only pods that are older than the
+change need it; both times are the API server's, so this holds across restarts of the operator.
 """
 
 from __future__ import annotations
@@ -40,9 +40,11 @@ def secret_version(secret: Object, modified: str) -> SecretVersion:
 
 
 def modified_at(item: Object) -> str:
-    """When an object, with its managedFields, was last modified; when it was created if nobody recorded it."""
-    times = [entry.get("time", "") for entry in item["metadata"].get("managedFields") or ()]
-    return max([*times, item["metadata"].get("creationTimestamp", "")])
+    """When an object, with its managedFields, was last modified; when it was created if nobody recorded
+    it."""
+    metadata = item["metadata"]
+    times: list[str] = [entry.get("time", "") for entry in metadata.get("managedFields") or ()]
+    return max([*times, metadata.get("creationTimestamp", "")])
 
 
 def secrets_revision(secrets: Iterable[SecretVersion]) -> str:

@@ -1,9 +1,9 @@
 """One key at a time: from what the store knows to what the cluster should be.
 
 For every kind: read what it refers to, resolve it, write its status. For an Instance in between: render it,
-apply what differs, remove what is no longer wanted, tell the pods of changed Secrets. Every step is idempotent
-and reads the store anew, so a key may be reconciled at any time, any number of times, and costs no write at
-rest. A user's mistake becomes a condition; only failures of the cluster leave as `KubeError`.
+apply what differs, remove what is no longer wanted, tell the pods of changed Secrets. Every step is
+idempotent and reads the store anew, so a key may be reconciled at any time, any number of times, and costs
+no write at rest. A user's mistake becomes a condition; only failures of the cluster leave as `KubeError`.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from datetime import datetime
 
 from gagarin.controller.children import Blocked, Children
 from gagarin.controller.cluster import Cluster, together
+from gagarin.controller.intake import Intake
 from gagarin.controller.ownership import FIELD_MANAGER, stamped
 from gagarin.controller.pods import SecretVersion, needs_nudge, nudge, secret_version, secrets_revision
 from gagarin.controller.referents import Referents
 from gagarin.controller.rollouts import Rollouts, is_settled
 from gagarin.controller.statuses import Statuses
-from gagarin.controller.store import Store
+from gagarin.controller.store import Store, version_of
 from gagarin.core.objects import Key, Object, key_of
 from gagarin.core.problems import Problem
 from gagarin.core.render import RenderSettings, render, revision_of
 from gagarin.core.resolve import Resolution, Resolved, resolve
 from gagarin.core.status import status_of
 from gagarin.kube.errors import NotFound
-from gagarin.kube.resources import POD
+from gagarin.kube.resources import INSTANCE, POD
 
 WAITING = Problem("Ready", "RolloutPending", "other Instances are rolling out; this one waits for its turn")
 
@@ -46,6 +47,7 @@ class Parts:
 
     cluster: Cluster
     store: Store
+    intake: Intake
     referents: Referents
     children: Children
     rollouts: Rollouts
@@ -94,6 +96,8 @@ class Reconciler:
         outcome = Outcome(revision=revision_of(wanted))
         try:
             differing = self._parts.children.differing(wanted, uid)
+            if await self._is_gone(item, outcome.revision, differing):
+                return outcome
             if differing and not self._may_roll(key, outcome.revision):
                 outcome.failure = WAITING
                 return outcome
@@ -103,6 +107,20 @@ class Reconciler:
             outcome.failure, outcome.again = blocked.problem, blocked.seconds
         self._leave_if_settled(key)
         return outcome
+
+    async def _is_gone(self, item: Object, revision: str, differing: list[Object]) -> bool:
+        """A child that vanished may have been collected with its owner, whose end a broken watch kept from
+        us: make sure before it is made again."""
+        was_applied = item.get("status", {}).get("revision") == revision
+        if not was_applied or all(self._parts.store.get(key_of(one)) for one in differing):
+            return False
+        key = key_of(item)
+        try:
+            live = await self._parts.cluster.get(INSTANCE, key.namespace, key.name, metadata_only=True)
+        except NotFound:
+            self._parts.intake.gone(key, version_of(item))
+            return True
+        return bool(live["metadata"]["uid"] != item["metadata"]["uid"])
 
     def _may_roll(self, key: Key, revision: str) -> bool:
         """A Deployment that runs another revision, with pods, needs its turn."""

@@ -1,13 +1,12 @@
 """Secrets, ConfigMaps and Namespaces: a cluster is full of them, and only the referenced ones concern us.
 
-They are watched by their metadata (`feeds`), which tells that one changed; its content is read with a GET, when
-one of our resources refers to it. So memory does not grow with other people's objects, and Secrets that nobody
-named to us never leave the API server.
+They are watched by their metadata (`feeds`), which tells that one changed; its content is read with a GET,
+when one of our resources refers to it. So memory does not grow with other people's objects, and Secrets that
+nobody named to us never leave the API server.
 """
 
 from __future__ import annotations
 
-import asyncio
 from gagarin.controller.cluster import Cluster, together
 from gagarin.controller.intake import Intake
 from gagarin.controller.store import version_of
@@ -86,4 +85,3 @@ class Referents:
             if key.kind not in KINDS and (other := self._intake.store.get(key)) is not None:
                 waiting.extend(references(other))
         return {key for key in found if key.kind in KINDS}
-

@@ -62,7 +62,9 @@ class Option:
     @property
     def variable(self) -> str:
         """Its name in the environment."""
-        return "GAGARIN_" + ("NAMESPACES" if self.name == "namespace" else self.name.upper().replace("-", "_"))
+        return "GAGARIN_" + (
+            "NAMESPACES" if self.name == "namespace" else self.name.upper().replace("-", "_")
+        )
 
     @property
     def field(self) -> str:
@@ -94,15 +96,16 @@ def _names(text: str) -> tuple[str, ...]:
 
 OPTIONS = (
     Option("namespace", _names, "a namespace to watch; may be repeated (none: the whole cluster)"),
-    Option("instance-image", str, "the image of the chat servers", default=None),
-    Option("image-pull-policy", _one_of(PULL_POLICIES), "when the chat servers' image is pulled"),
-    Option("host", str, "the address for health and metrics", default="0.0.0.0"),  # noqa: S104 -- see Settings
-    Option("port", _whole(0, 65535), "the port for health and metrics", default="8081"),
-    Option("lease-namespace", str, "where the Lease lives (none: the operator's own namespace)"),
-    Option("lease-name", str, "the Lease that makes one operator the active one", default="gagarin-operator"),
-    Option("pod-name", str, "who we are in the Lease and in Events (none: host and process)"),
-    Option("workers", _whole(1, 256), "how many resources are worked on at once", default="16"),
-    Option("max-concurrent-rollouts", _whole(1, 100_000), "how many Instances may roll at once", default="20"),
+    Option("instance-image", str, "the image of the chat servers", default=None), Option("image-pull-policy",
+    _one_of(PULL_POLICIES), "when the chat servers' image is pulled"), Option("host", str, "the address for
+    health and metrics", default="0.0.0.0"),  # noqa: S104 -- see Settings Option("port", _whole(0, 65535),
+    "the port for health and metrics", default="8081"), Option("lease-namespace", str, "where the Lease lives
+    (none: the operator's own namespace)"), Option("lease-name", str, "the Lease that makes one operator the
+    active one", default="gagarin-operator"), Option("pod-name", str, "who we are in the Lease and in Events
+    (none: host and process)"), Option("workers", _whole(1, 256), "how many resources are worked on at once",
+    default="16"), Option(
+        "max-concurrent-rollouts", _whole(1, 100_000), "how many Instances may roll at once", default="20"
+    ),
     Option("resync-seconds", _whole(1, 86_400), "how often everything is listed again", default="300"),
     Option("kubeconfig", Path, "the API server to use (none: the one we run in)"),
     Option("log-level", _one_of(LOG_LEVELS), "the least severe messages to print", default="info"),

@@ -1,7 +1,8 @@
 """Writing the status of our resources: when it changed, and not more often than it helps.
 
-A transition of a condition is written at once. What changes in passing while pods start (a count, the wording of
-a message) is held back for a moment, so that a fresh Instance costs two writes and not one for every pod event.
+A transition of a condition is written at once. What changes in passing while pods start (a count, the
+wording of a message) is held back for a moment, so that a fresh Instance costs two writes and not one for
+every pod event.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class Statuses:
         self._held: dict[Key, float] = {}  # since when a passing change waits
 
     async def write(self, item: Object, new: dict[str, Any]) -> float | None:
-        """Make `new` the status of `item`. Returns the seconds after which to ask again if it is held back."""
+        """Make `new` the status of `item`. Returns the seconds after which to ask again if it is held
+        back."""
         key, old = key_of(item), item.get("status") or {}
         if new == old:
             self._held.pop(key, None)
@@ -70,4 +72,6 @@ class Statuses:
 
 def _is_news(old: dict[str, Any], new: dict[str, Any]) -> bool:
     """Something that programs wait for, apart from the conditions."""
-    return any(old.get(name) != new.get(name) for name in ("observedGeneration", "revision", "servingRevision"))
+    return any(
+        old.get(name) != new.get(name) for name in ("observedGeneration", "revision", "servingRevision")
+    )

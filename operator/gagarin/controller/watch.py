@@ -1,9 +1,9 @@
 """kopf, which watches our own kinds: the only module that imports it.
 
 Nothing else of kopf is used. Its handlers would write an annotation per object and its indices are slow with
-thousands of them; what it is good at is to keep watches alive. So every event goes straight to the intake, and
-a missed one is found by the resync. Registry and settings are explicit: nothing is global, nothing is scanned,
-nothing is posted, no other operator is looked for.
+thousands of them; what it is good at is to keep watches alive. So every event goes straight to the intake,
+and a missed one is found by the resync. Registry and settings are explicit: nothing is global, nothing is
+scanned, nothing is posted, no other operator is looked for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 # kopf imports the official client when it is installed, for a login that we do not use: 78 MB for nothing.
-sys.modules.setdefault("kubernetes", None)  # type: ignore[arg-type] # None makes the import fail, as documented
+sys.modules.setdefault("kubernetes", None)  # type: ignore[arg-type] # None makes the import fail, as
+documented
 
 import kopf  # noqa: E402 -- after the line above
 

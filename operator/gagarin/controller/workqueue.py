@@ -1,8 +1,8 @@
 """Which keys need work, in a fair order, each by one worker at a time.
 
-A key that is added many times is worked on once; added while it is being worked on, once more afterwards. Keys
-that fail wait longer each time, with jitter, so that a thousand of them do not come back together. Two lanes: a
-resync that looks at everything never makes a fresh change wait behind it.
+A key that is added many times is worked on once; added while it is being worked on, once more afterwards.
+Keys that fail wait longer each time, with jitter, so that a thousand of them do not come back together. Two
+lanes: a resync that looks at everything never makes a fresh change wait behind it.
 """
 
 from __future__ import annotations

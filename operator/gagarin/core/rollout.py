@@ -1,4 +1,4 @@
-"""How far the newest revision of an Instance has come, read from its live Deployment, ReplicaSets and Pods."""
+"""How far the newest revision of an Instance has come, read from its Deployment, ReplicaSets and Pods."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def status_of(
     key = key_of(item)
     generation = item["metadata"].get("generation", 0)
     deployment = _deployment(children, key.name)
-    problems = resolution.problems
+    problems = tuple(sorted(resolution.problems, key=lambda problem: problem.condition))  # Accepted first
     if key.kind == "Instance" and not problems:
         obstacle = failure or _obstacle(item, deployment, children, revision, now)
         problems = (obstacle,) if obstacle else ()
