@@ -5,18 +5,15 @@ Answers go to standard output, progress to standard error. Exit status: 0 done, 
 """
 
 import argparse
-import fcntl
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from hack.cluster import binaries, clusters, images, settings, ways
+from hack.cluster import binaries, clusters, images, locks, settings, ways
 from hack.cluster.errors import ClusterError
-from hack.cluster.progress import say
 from hack.cluster.settings import MOST_NODES, Settings
 
 
@@ -47,7 +44,7 @@ def run(options: argparse.Namespace, values: Settings) -> None:
             print(binaries.folder(values, options.names or binaries.OURS))
         case "image":
             with _lock(values):
-                images.build(values, options.tag, options.context, options.file, options.build_arg)
+                images.make(values, _build(options))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -75,6 +72,11 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _build(options: argparse.Namespace) -> images.Build:
+    dockerfile = options.file or options.context / "Dockerfile"
+    return images.Build(options.tag, options.context, dockerfile, tuple(options.build_arg))
+
+
 def _add_build(build: argparse.ArgumentParser) -> None:
     build.add_argument("tag", metavar="TAG", help="the image's name, as manifests call it")
     build.add_argument("context", metavar="CONTEXT", type=Path, help="the folder that COPY reads from")
@@ -94,17 +96,8 @@ def _count(text: str) -> int:
     return int(text)
 
 
-@contextmanager
-def _lock(values: Settings) -> Iterator[None]:
-    """One change of the cluster at a time; the kernel drops the lock with the process, however it ends."""
-    values.cache.mkdir(parents=True, exist_ok=True)
-    with (values.cache / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another run of hack/cluster")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _lock(values: Settings) -> AbstractContextManager[None]:
+    return locks.exclusive(values.cache / "lock", "another run of hack/cluster")
 
 
 if __name__ == "__main__":

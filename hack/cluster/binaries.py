@@ -5,22 +5,21 @@ clone or branch with the same definition compiles nothing. A file appears in the
 `folder()` answers with one folder of links to the programs asked for: callers put that on their PATH.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from hack.cluster import locks
 from hack.cluster.errors import ClusterError
 from hack.cluster.processes import run
-from hack.cluster.progress import say, step
+from hack.cluster.progress import step
 from hack.cluster.settings import SOURCE, Settings
 
-BUILD_ENV = {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -trimpath -mod=readonly"}
+BUILD_ENV = {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -trimpath -mod=readonly", "GOWORK": "off"}
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,11 @@ OURS = tuple(name for name in BINARIES if name != "kind")
 
 def folder(settings: Settings, names: Iterable[str]) -> Path:
     """Build what is missing of `names` and return the folder that has them all."""
-    links = settings.cache / "bin" / _definition(settings)
-    with _lock(settings.cache / "bin"):
+    links, names = settings.cache / "bin" / _definition(settings), list(names)
+    if all((links / name).exists() for name in names):
+        return links
+    # One build at a time: two would only compile the same packages side by side.
+    with locks.exclusive(settings.cache / "bin" / "lock", "another build of the cluster's binaries"):
         links.mkdir(parents=True, exist_ok=True)
         for name in names:
             _link(links / name, _installed(settings, name) or _built(settings, name))
@@ -149,16 +151,3 @@ def _link(link: Path, target: Path) -> None:
     fresh = link.with_name(f".{link.name}.{os.getpid()}")
     fresh.symlink_to(target)
     fresh.replace(link)
-
-
-@contextmanager
-def _lock(parent: Path) -> Iterator[None]:
-    """One build at a time for this user: two would only compile the same packages side by side."""
-    parent.mkdir(parents=True, exist_ok=True)
-    with (parent / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another build of the cluster's binaries")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -51,6 +51,10 @@ def attach(settings: Settings, node: Node, pid: int) -> None:
         run("ip", "route", "replace", destination, "via", str(node.address))
 
 
+def is_attached(node: Node) -> bool:
+    return _has(node.link)
+
+
 def detach(settings: Settings, node: Node) -> None:
     """Remove a dead node's cable and routes."""
     # The kernel would remove it, too, but not before the last of its connections has timed out.

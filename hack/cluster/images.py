@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -28,20 +29,33 @@ CMD ["python3"]
 BASE_INPUTS = sha256(Path(rootfs.__file__).read_bytes() + BASE_FILE.encode()).hexdigest()
 
 
-def build(settings: Settings, tag: str, context: Path, dockerfile: Path | None, arguments: list[str]) -> None:
-    """Build `tag` and have it on every node; `arguments` are build arguments, K=V."""
-    dockerfile = dockerfile or context / "Dockerfile"
-    if not dockerfile.is_file():
-        raise ClusterError(f"there is no file {dockerfile}")
+@dataclass(frozen=True)
+class Build:
+    """A Dockerfile, the folder it copies from, its arguments as K=V, and the name of the result."""
+
+    tag: str
+    context: Path
+    dockerfile: Path
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> list[str | Path]:
+        """As both docker and buildah take them."""
+        given = [part for argument in self.arguments for part in ("--build-arg", argument)]
+        return ["--tag", self.tag, "--file", self.dockerfile, *given, self.context]
+
+
+def make(settings: Settings, build: Build) -> None:
+    """Build the image and have it on every node."""
+    if not build.dockerfile.is_file():
+        raise ClusterError(f"there is no file {build.dockerfile}")
     match ways.current(settings):
         case Way.EXISTING:
-            raise ClusterError(
-                "CLUSTER=existing: push the image to a registry that the cluster can pull from"
-            )
+            raise ClusterError("CLUSTER=existing: push the image to a registry that this cluster pulls from")
         case Way.KIND:
-            _build_for_kind(settings, tag, context, dockerfile, arguments)
+            _make_for_kind(settings, build)
         case Way.NODE:
-            _build_for_nodes(settings, tag, context, dockerfile, arguments)
+            _make_for_nodes(settings, build)
 
 
 def pip_config(env: Mapping[str, str]) -> str:
@@ -51,37 +65,36 @@ def pip_config(env: Mapping[str, str]) -> str:
     return "\n".join(["[global]", f"cert = {CERTIFICATES}", "disable-pip-version-check = true", *lines, ""])
 
 
-def _build_for_kind(
-    settings: Settings, tag: str, context: Path, dockerfile: Path, arguments: list[str]
-) -> None:
-    options = [part for argument in arguments for part in ("--build-arg", argument)]
-    with step(f"building {tag}"):
-        run("docker", "build", "--tag", tag, "--file", dockerfile, *options, context)
-    with step(f"loading {tag}"):
-        kind.load(settings, tag)
+def _make_for_kind(settings: Settings, build: Build) -> None:
+    with step(f"building {build.tag}"):
+        run("docker", "build", *build.options)
+    with step(f"loading {build.tag}"):
+        kind.load(settings, build.tag)
 
 
-def _build_for_nodes(
-    settings: Settings, tag: str, context: Path, dockerfile: Path, arguments: list[str]
-) -> None:
+def _make_for_nodes(settings: Settings, build: Build) -> None:
     clusters.check_node(settings)
-    if machine.is_bookworm() and not any(argument.startswith("BASE=") for argument in arguments):
-        arguments = [*arguments, f"BASE={_base(settings)}"]
-    archive = archives.path(settings, tag)
-    stamp, inputs = (
-        archive.with_suffix(".inputs"),
-        contexts.digest(context, dockerfile, [*arguments, BASE_INPUTS]),
-    )
+    build = _with_base(settings, build)
+    archive = archives.path(settings, build.tag)
+    stamp = archive.with_suffix(".inputs")
+    inputs = contexts.digest(build.context, build.dockerfile, [*build.arguments, BASE_INPUTS])
     if archive.exists() and stamp.exists() and stamp.read_text() == inputs:
-        say(f"{tag} is up to date")
+        say(f"{build.tag} is up to date")
         _import(settings)
         return
-    with step(f"building {tag}"):
-        _bud(settings, tag, context, dockerfile, arguments)
-    with step(f"bringing {tag} to the nodes"):
-        _save(settings, tag, archive)
+    with step(f"building {build.tag}"):
+        _bud(settings, build)
+    with step(f"bringing {build.tag} to the nodes"):
+        _save(settings, build.tag, archive)
         stamp.write_text(inputs)
         _import(settings)
+
+
+def _with_base(settings: Settings, build: Build) -> Build:
+    """With BASE set to the image of Debian packages, where that can be made and no other is chosen."""
+    if not machine.is_bookworm() or any(argument.startswith("BASE=") for argument in build.arguments):
+        return build
+    return replace(build, arguments=(*build.arguments, f"BASE={_base(settings)}"))
 
 
 def _import(settings: Settings) -> None:
@@ -89,15 +102,13 @@ def _import(settings: Settings) -> None:
         archives.import_missing(settings, node, nodes.enter(node))
 
 
-def _bud(settings: Settings, tag: str, context: Path, dockerfile: Path, arguments: list[str]) -> None:
+def _bud(settings: Settings, build: Build) -> None:
     """An ordinary build; its RUN lines see this machine's CA bundle and package index, the image does not."""
-    options = [part for argument in arguments for part in ("--build-arg", argument)]
     with _scratch(settings) as folder:
         pip = folder / "pip.conf"
         pip.write_text(pip_config(os.environ))
         mounts = ("--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro", "--volume", f"{pip}:/etc/pip.conf:ro")
-        fixed = ("--layers", "--network", "host", "--tag", tag, "--file", dockerfile)
-        _buildah(settings, "bud", *fixed, *mounts, *options, context)
+        _buildah(settings, "bud", "--layers", "--network", "host", *mounts, *build.options)
 
 
 def _save(settings: Settings, tag: str, archive: Path) -> None:

@@ -85,7 +85,8 @@ class Supervisor:
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
-        self._running: dict[int, Component] = {}
+        # Process objects that are dropped would be reaped by the next Popen, and watch() miss them.
+        self._running: dict[int, tuple[Component, subprocess.Popen[bytes]]] = {}
         logs.mkdir(exist_ok=True)
 
     def start(self, wanted: list[Component]) -> None:
@@ -94,14 +95,14 @@ class Supervisor:
                 process = subprocess.Popen(
                     component.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
                 )
-            self._running[process.pid] = component
+            self._running[process.pid] = component, process
 
     def watch(self) -> NoReturn:
         """Reap everything that ends here, the orphans of containers included."""
         while True:
             pid, status = os.wait()
-            component = self._running.pop(pid, None)
-            if component is not None:
+            if pid in self._running:
+                component, _ = self._running.pop(pid)
                 ended = os.waitstatus_to_exitcode(status)
                 print(f"{component.name} ended with status {ended}; starting it again", flush=True)
                 time.sleep(1)

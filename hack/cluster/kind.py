@@ -15,11 +15,10 @@ NAME = "gagarin"
 def up(settings: Settings, count: int) -> None:
     """A cluster with one control plane and `count` - 1 workers; one that exists is left as it is."""
     kubeconfig = settings.kind_kubeconfig
+    kubeconfig.parent.mkdir(parents=True, exist_ok=True)
     if NAME in _call(settings, "get", "clusters").splitlines():
-        kubeconfig.parent.mkdir(parents=True, exist_ok=True)
         _call(settings, "export", "kubeconfig", "--name", NAME, "--kubeconfig", str(kubeconfig))
         return
-    kubeconfig.parent.mkdir(parents=True, exist_ok=True)
     with step(f"creating the kind cluster {NAME}"):
         _call(settings, *creation(settings, kubeconfig), stdin=config(count))
 
@@ -36,20 +35,8 @@ def load(settings: Settings, tag: str) -> None:
 
 def creation(settings: Settings, kubeconfig: Path) -> list[str]:
     image = settings.versions["kind-node"]
-    return [
-        "create",
-        "cluster",
-        "--name",
-        NAME,
-        "--image",
-        image,
-        "--kubeconfig",
-        str(kubeconfig),
-        "--config",
-        "-",
-        "--wait",
-        "120s",
-    ]
+    options = {"name": NAME, "image": image, "kubeconfig": kubeconfig, "config": "-", "wait": "120s"}
+    return ["create", "cluster", *(f"--{key}={value}" for key, value in options.items())]
 
 
 def config(count: int) -> str:

@@ -35,9 +35,8 @@ def obstacles(settings: Settings) -> list[str]:
     """Why no node of our own can be made here, in plain words; empty when one can."""
     if sys.platform != "linux":
         return [f"a node needs Linux, this is {sys.platform}"]
-    if os.geteuid() != 0:
-        return ["a node needs root (its namespaces, routes and cgroups); run as root or with sudo"]
-    return [*_kernel(), *_go(settings), *_packages()]
+    root = ["a node needs root (its namespaces, routes and cgroups); run as root or with sudo"]
+    return [*(_kernel() if os.geteuid() == 0 else root), *_go(settings), *_packages()]
 
 
 def is_linux_root() -> bool:

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ INIT = "hack.cluster.init"
 def up(settings: Settings, count: int, programs: Path) -> None:
     """Nodes 1 to `count` are Ready when this returns; those that run already are left alone."""
     wanted = [settings.node(number) for number in range(1, count + 1)]
-    absent = [node for node in wanted if not is_up(node)]
+    # Without its cable it is one whose start was cut off.
+    absent = [node for node in wanted if not (is_up(node) and host.is_attached(node))]
     if wanted[0] in absent:  # without a control plane the others are of no use
         down(settings)
         absent = wanted
@@ -102,30 +104,30 @@ def _prepare(settings: Settings, programs: Path) -> None:
     succeeds("modprobe", "-a", "overlay", "br_netfilter")
     archives.ensure_static(settings, configs.pause_image(settings), programs / "pause")
     keys.ensure(settings)
-    write(settings.kubeconfig, configs.kubeconfig(settings, "admin"))
+    _write(settings.kubeconfig, configs.kubeconfig(settings, "admin"))
 
 
 def _start(settings: Settings, node: Node, programs: Path) -> None:
     _end(settings, node)
     keys.ensure_node(settings, node)
     for file, text in configs.files(settings, node).items():
-        write(file, text)
+        _write(file, text)
     host.make_cgroups(node)
     command = [*UNSHARE, sys.executable, "-m", INIT, str(node.number), str(programs)]
     with (node.folder / "init.log").open("wb") as log:
         process = subprocess.Popen(
             command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
-    wait_until(
-        lambda: is_up(node) or process.poll() is not None,
-        f"the start of {node.name}",
-        seconds=30,
-        interval=0.01,
-    )
+    begun = partial(_has_begun, node, process)
+    wait_until(begun, f"the start of {node.name}", seconds=30, interval=0.01)
     life = Life.read(node.folder / "life")
-    if life is None:
+    if life is None or not life.goes_on():
         raise ClusterError(_died(node))
     host.attach(settings, node, life.pid)
+
+
+def _has_begun(node: Node, process: subprocess.Popen[bytes]) -> bool:
+    return is_up(node) or process.poll() is not None
 
 
 def _end(settings: Settings, node: Node) -> None:
@@ -137,6 +139,15 @@ def _end(settings: Settings, node: Node) -> None:
     for name in TRANSIENT:
         path = node.folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _write(file: Path, text: str) -> None:
+    """Written for root only: a kubeconfig holds a key."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_name(f"{file.name}.new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(text)
+    fresh.replace(file)
 
 
 def _takes_pods(node: dict[str, Any]) -> bool:
@@ -169,12 +180,3 @@ def _arguments(process: Path) -> list[str]:
 def _died(node: Node) -> str:
     lines = (node.folder / "init.log").read_text(errors="replace").splitlines()[-10:]
     return "\n    ".join([f"{node.name} died; its last words, from {node.folder / 'init.log'}:", *lines])
-
-
-def write(file: Path, text: str) -> None:
-    """Written for root only: a kubeconfig holds a key."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_name(f"{file.name}.new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-        out.write(text)
-    fresh.replace(file)

@@ -39,7 +39,8 @@ def run(
     if done.returncode != 0:
         name = " ".join(str(part) for part in command[:4])
         lines = (done.stderr.strip() or done.stdout.strip()).splitlines()[-TAIL:]
-        raise CommandError("\n    ".join([f"`{name}` failed with status {done.returncode}:", *lines]))
+        where = f" (all of it: {log})" if log else ""
+        raise CommandError("\n    ".join([f"`{name}` failed with status {done.returncode}{where}:", *lines]))
     return done.stdout
 
 

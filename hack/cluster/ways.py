@@ -6,7 +6,7 @@ must not make the other commands look at another cluster.
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from hack.cluster import machine
@@ -25,13 +25,17 @@ class Way(StrEnum):
 class Probes:
     """The questions put to the machine; tests answer them."""
 
-    docker: Callable[[], bool] = field(default=lambda: succeeds("docker", "info", timeout=10))
-    kind: Callable[[], bool] = field(default=lambda: succeeds("kind", "version") or succeeds("go", "version"))
-    obstacles: Callable[[], list[str]] = field(default=list)
+    docker: Callable[[], bool]
+    kind: Callable[[], bool]
+    obstacles: Callable[[], list[str]]
 
 
 def probes(settings: Settings) -> Probes:
-    return Probes(obstacles=lambda: machine.obstacles(settings))
+    return Probes(
+        docker=lambda: succeeds("docker", "info", timeout=10),
+        kind=lambda: succeeds("kind", "version") or succeeds("go", "version"),
+        obstacles=lambda: machine.obstacles(settings),
+    )
 
 
 def decide(wish: str, ask: Probes) -> Way:

@@ -34,5 +34,5 @@ def crds(control_plane: ControlPlane) -> ControlPlane:
 
 
 def _is_established(crd: dict[str, Any]) -> bool:
-    conditions = {each["type"]: each["status"] for each in crd.get("status", {}).get("conditions", ())}
+    conditions = {each["type"]: each["status"] for each in crd.get("status", {}).get("conditions") or ()}
     return conditions.get("Established") == "True" and "NonStructuralSchema" not in conditions

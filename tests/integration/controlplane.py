@@ -1,4 +1,4 @@
-"""A real Kubernetes control plane for the tests: etcd, kube-apiserver and, when asked for, kube-controller-manager.
+"""A real control plane for tests: etcd, kube-apiserver and, when asked for, kube-controller-manager.
 
 They are plain processes on loopback ports, with everything they write in one temporary folder. They end with
 the process that started them, even when that one is killed. There are no nodes: pods stay Pending, and a test

@@ -23,7 +23,7 @@ class Params(Schema):
     """Only the likeliest tokens that make up this share of the probability are considered."""
     max_tokens: StrictInt | None = Field(default=None, ge=1, le=10_000_000)
     """The longest answer, in tokens. Sent under the name that the provider understands."""
-    seed: StrictInt | None = Field(default=None, ge=-(2**63), le=2**63 - 1)
+    seed: StrictInt | None = Field(default=None, ge=-(2**53), le=2**53)
     """For answers that can be repeated, as far as the vendor supports it."""
     stop: tuple[Stop, ...] | None = Field(default=None, min_length=1, max_length=4)
     """Texts at which the answer ends."""
@@ -55,4 +55,7 @@ class ParamsPatch(Params):
         described = super().__get_pydantic_json_schema__(schema, handler)
         for field in described["properties"].values():
             field["nullable"] = True
+            for choice in field.get("anyOf", ()):
+                if "enum" in choice:  # the API server takes null for a pattern, but never for an enum
+                    choice["pattern"] = f"^({'|'.join(choice.pop('enum'))})$"
         return described

@@ -13,13 +13,13 @@ from gagarin.controller.cluster import Cluster, together
 from gagarin.controller.drift import Corrections
 from gagarin.controller.ownership import (
     APPLIED,
-    FIELD_MANAGER,
     controller_of,
     is_applied,
     is_controlled_by,
     is_stamped,
 )
 from gagarin.controller.store import CHILD_KINDS, Store, owner_of
+from gagarin.core.names import FIELD_MANAGER
 from gagarin.core.objects import Key, Object, key_of
 from gagarin.core.problems import Problem
 from gagarin.kube.errors import Conflict, Forbidden, Invalid, NotFound

@@ -17,7 +17,8 @@ from gagarin.controller.cluster import Cluster
 from gagarin.controller.intake import Intake
 from gagarin.controller.referents import KINDS as REFERRED
 from gagarin.controller.referents import Referents
-from gagarin.controller.store import MANAGED_BY, owner_of, version_of
+from gagarin.controller.store import owner_of, version_of
+from gagarin.core.names import FIELD_MANAGER, MANAGED_BY
 from gagarin.core.objects import Key, Object, key_of
 from gagarin.kube.errors import Gone, KubeError
 from gagarin.kube.resources import (
@@ -36,7 +37,7 @@ from gagarin.kube.resources import (
 
 logger = logging.getLogger(__name__)
 
-CHILDREN = ",".join(f"{key}={value}" for key, value in MANAGED_BY.items())
+CHILDREN = f"{MANAGED_BY}={FIELD_MANAGER}"
 SHORTEST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0
 
@@ -149,4 +150,4 @@ class Feed:
         if owner_of(item) is not None:
             self._intake.seen(item)
         else:
-            self._intake.gone(key_of(item), version_of(item))
+            self._intake.ignored(key_of(item))

@@ -33,7 +33,13 @@ class Intake:
 
     def gone(self, key: Key, version: int) -> None:
         """An object did not exist any more at this resource version."""
-        before = self.store.drop(key, version)
+        self._took_away(key, self.store.drop(key, version))
+
+    def ignored(self, key: Key) -> None:
+        """An object concerns us no longer, though it may exist."""
+        self._took_away(key, self.store.forget(key))
+
+    def _took_away(self, key: Key, before: Object | None) -> None:
         if before is None:
             return
         self._add_affected(key)

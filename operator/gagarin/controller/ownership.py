@@ -15,9 +15,9 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from gagarin.core.names import FIELD_MANAGER
 from gagarin.core.objects import Object
 
-FIELD_MANAGER = "gagarin"
 APPLIED = "gagarin.fyodorov.ai/applied"
 
 # What server-side apply keeps no record of, or what is judged by itself (`is_controlled_by`).

@@ -11,9 +11,8 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gagarin.core.names import SECRETS_REVISION
 from gagarin.core.objects import Object
-
-REVISION = "gagarin.fyodorov.ai/secrets-revision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,8 @@ def modified_at(item: Object) -> str:
     it."""
     metadata = item["metadata"]
     times: list[str] = [entry.get("time", "") for entry in metadata.get("managedFields") or ()]
-    return max([*times, metadata.get("creationTimestamp", "")])
+    created: str = metadata.get("creationTimestamp", "")
+    return max([*times, created])
 
 
 def secrets_revision(secrets: Iterable[SecretVersion]) -> str:
@@ -58,7 +58,7 @@ def needs_nudge(pod: Object, secrets: Iterable[SecretVersion], revision: str) ->
     metadata = pod["metadata"]
     if metadata.get("deletionTimestamp") or pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
         return False
-    told = (metadata.get("annotations") or {}).get(REVISION)
+    told = (metadata.get("annotations") or {}).get(SECRETS_REVISION)
     if told is not None:
         return bool(told != revision)
     return any(_changed_since(secret, metadata.get("creationTimestamp", "")) for secret in secrets)
@@ -66,7 +66,7 @@ def needs_nudge(pod: Object, secrets: Iterable[SecretVersion], revision: str) ->
 
 def nudge(revision: str) -> Object:
     """The merge patch that makes the kubelet look."""
-    return {"metadata": {"annotations": {REVISION: revision}}}
+    return {"metadata": {"annotations": {SECRETS_REVISION: revision}}}
 
 
 def _changed_since(secret: SecretVersion, time: str) -> bool:

@@ -125,7 +125,7 @@ class Operator:
         await work(self._queue, self._reconciler.reconcile, self._metrics)
 
     async def _watch_ours(self) -> None:
-        await watch_our_kinds(self._client, self._settings.namespaces, self._intake, self._rearm)
+        await watch_our_kinds(self._client.endpoint, self._settings.namespaces, self._intake, self._rearm)
 
     async def _resync_forever(self) -> None:
         seconds = min(SECOND_LOOK_SECONDS, self._settings.resync_seconds)

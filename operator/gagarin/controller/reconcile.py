@@ -15,12 +15,13 @@ from datetime import datetime
 from gagarin.controller.children import Blocked, Children
 from gagarin.controller.cluster import Cluster, together
 from gagarin.controller.intake import Intake
-from gagarin.controller.ownership import FIELD_MANAGER, stamped
+from gagarin.controller.ownership import stamped
 from gagarin.controller.pods import SecretVersion, needs_nudge, nudge, secret_version, secrets_revision
 from gagarin.controller.referents import Referents
 from gagarin.controller.rollouts import Rollouts, is_settled
 from gagarin.controller.statuses import Statuses
 from gagarin.controller.store import Store, version_of
+from gagarin.core.names import FIELD_MANAGER
 from gagarin.core.objects import Key, Object, key_of
 from gagarin.core.problems import Problem
 from gagarin.core.render import RenderSettings, render, revision_of
@@ -29,6 +30,7 @@ from gagarin.core.status import status_of
 from gagarin.kube.errors import NotFound
 from gagarin.kube.resources import INSTANCE, POD
 
+LATER = 60.0  # while pods start: what takes too long shows without an event
 WAITING = Problem("Ready", "RolloutPending", "other Instances are rolling out; this one waits for its turn")
 
 
@@ -163,11 +165,16 @@ class Reconciler:
         status = status_of(
             item, resolution, children, now, revision=outcome.revision, failure=outcome.failure
         )
-        return await self._parts.statuses.write(item, status)
+        written = await self._parts.statuses.write(item, status)
+        return _earliest(written, LATER if _is_moving(status) else None)
 
     def _forget(self, key: Key) -> None:
         self._parts.rollouts.leave(key)
         self._parts.statuses.forget(key)
+
+
+def _is_moving(status: Object) -> bool:
+    return any(condition["type"] == "Reconciling" for condition in status["conditions"])
 
 
 def _earliest(*seconds: float | None) -> float | None:

@@ -51,8 +51,7 @@ class Referents:
         """Forget what nobody refers to any more."""
         for key in [key for key in self._read if not self._concerns_us(key)]:
             self._read.discard(key)
-            if (known := self._intake.store.get(key)) is not None:
-                self._intake.gone(key, version_of(known))
+            self._intake.ignored(key)
 
     def _concerns_us(self, key: Key) -> bool:
         return bool(self._intake.graph.users(key))

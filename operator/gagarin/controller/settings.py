@@ -25,19 +25,19 @@ class Settings:
     """One frozen object a process. No namespaces means the whole cluster."""
 
     instance_image: str
-    image_pull_policy: str | None = None
-    namespaces: tuple[str, ...] = ()
-    host: str = "0.0.0.0"  # noqa: S104 -- the kubelet and Prometheus reach a pod on any of its addresses
-    port: int = 8081
-    lease_namespace: str | None = None
-    lease_name: str = "gagarin-operator"
+    image_pull_policy: str | None
+    namespaces: tuple[str, ...]
+    host: str
+    port: int
+    lease_namespace: str | None
+    lease_name: str
     pod_name: str
-    workers: int = 16
-    max_concurrent_rollouts: int = 20
-    resync_seconds: int = 300
-    kubeconfig: Path | None = None
-    log_level: str = "info"
-    log_format: str = "json"
+    workers: int
+    max_concurrent_rollouts: int
+    resync_seconds: int
+    kubeconfig: Path | None
+    log_level: str
+    log_format: str
 
     @property
     def render(self) -> RenderSettings:
@@ -94,18 +94,19 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
+ANYWHERE = "0.0.0.0"  # noqa: S104 -- the kubelet and Prometheus reach a pod on any of its addresses
+
 OPTIONS = (
     Option("namespace", _names, "a namespace to watch; may be repeated (none: the whole cluster)"),
-    Option("instance-image", str, "the image of the chat servers", default=None), Option("image-pull-policy",
-    _one_of(PULL_POLICIES), "when the chat servers' image is pulled"), Option("host", str, "the address for
-    health and metrics", default="0.0.0.0"),  # noqa: S104 -- see Settings Option("port", _whole(0, 65535),
-    "the port for health and metrics", default="8081"), Option("lease-namespace", str, "where the Lease lives
-    (none: the operator's own namespace)"), Option("lease-name", str, "the Lease that makes one operator the
-    active one", default="gagarin-operator"), Option("pod-name", str, "who we are in the Lease and in Events
-    (none: host and process)"), Option("workers", _whole(1, 256), "how many resources are worked on at once",
-    default="16"), Option(
-        "max-concurrent-rollouts", _whole(1, 100_000), "how many Instances may roll at once", default="20"
-    ),
+    Option("instance-image", str, "the image of the chat servers", default=None),
+    Option("image-pull-policy", _one_of(PULL_POLICIES), "when the chat servers' image is pulled"),
+    Option("host", str, "the address for health and metrics", default=ANYWHERE),
+    Option("port", _whole(0, 65535), "the port for health and metrics", default="8081"),
+    Option("lease-namespace", str, "where the Lease lives (none: the operator's own namespace)"),
+    Option("lease-name", str, "the Lease that makes one operator active", default="gagarin-operator"),
+    Option("pod-name", str, "who we are in the Lease and in Events (none: host and process)"),
+    Option("workers", _whole(1, 256), "how many resources are worked on at once", default="16"),
+    Option("max-concurrent-rollouts", _whole(1, 100_000), "how many Instances roll at once", default="20"),
     Option("resync-seconds", _whole(1, 86_400), "how often everything is listed again", default="300"),
     Option("kubeconfig", Path, "the API server to use (none: the one we run in)"),
     Option("log-level", _one_of(LOG_LEVELS), "the least severe messages to print", default="info"),

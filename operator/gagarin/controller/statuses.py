@@ -1,8 +1,8 @@
 """Writing the status of our resources: when it changed, and not more often than it helps.
 
-A transition of a condition is written at once. What changes in passing while pods start (a count, the
-wording of a message) is held back for a moment, so that a fresh Instance costs two writes and not one for
-every pod event.
+News is written at once. What changes in passing while pods start (a count, the wording of a message, one way
+of not being ready yet for another) is held back for a while, so that a fresh Instance costs two writes and
+not one for every pod event.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 
 from gagarin.controller.cluster import Cluster
 from gagarin.controller.events import Events
-from gagarin.controller.ownership import FIELD_MANAGER
 from gagarin.controller.store import Store
+from gagarin.core.names import FIELD_MANAGER
 from gagarin.core.objects import Key, Object, key_of
 from gagarin.core.status import transitions
 from gagarin.kube.errors import Conflict, NotFound
 
-PASSING_SECONDS = 2.0
+PASSING_SECONDS = 10.0
 
 
 class Statuses:
@@ -38,8 +38,7 @@ class Statuses:
         if new == old:
             self._held.pop(key, None)
             return None
-        changes = transitions(old, new)
-        if not changes and not _is_news(old, new):
+        if _news(old) == _news(new):
             waits = self._held.setdefault(key, self._now()) + PASSING_SECONDS - self._now()
             if waits > 0:
                 return waits
@@ -47,7 +46,7 @@ class Statuses:
         self._held.pop(key, None)
         if written is not None:
             self._store.put(written)
-            for transition in changes:
+            for transition in transitions(old, new):
                 self._events.tell(written, transition)
         return None
 
@@ -70,8 +69,11 @@ class Statuses:
             return None
 
 
-def _is_news(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Something that programs wait for, apart from the conditions."""
-    return any(
-        old.get(name) != new.get(name) for name in ("observedGeneration", "revision", "servingRevision")
+def _news(status: dict[str, Any]) -> tuple[Any, ...]:
+    """The part of a status that programs and people wait for."""
+    conditions = {each["type"]: each for each in status.get("conditions") or ()}
+    starting = {"Ready", "Reconciling"} if "Reconciling" in conditions else ()
+    return (
+        *(status.get(name) for name in ("observedGeneration", "revision", "servingRevision")),
+        *((name, each["status"], name in starting or each["reason"]) for name, each in conditions.items()),
     )

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 
 from gagarin.controller.ownership import FieldSet, field_set
 from gagarin.controller.pods import modified_at
+from gagarin.core.names import FIELD_MANAGER, INSTANCE, MANAGED_BY
 from gagarin.core.objects import Key, Object, key_of
 
-INSTANCE_LABEL = "gagarin.fyodorov.ai/instance"
-MANAGED_BY = {"app.kubernetes.io/managed-by": "gagarin"}
 CHILD_KINDS = ("ServiceAccount", "RoleBinding", "ConfigMap", "Deployment", "Service")
 POD_KINDS = ("ReplicaSet", "Pod")  # not applied by us, but read for an Instance's status
 
@@ -32,9 +31,9 @@ def owner_of(item: Object) -> Key | None:
     """The Instance that a child, ReplicaSet or Pod belongs to, by its labels."""
     metadata = item["metadata"]
     labels = metadata.get("labels") or {}
-    if item["kind"] not in CHILD_KINDS + POD_KINDS or not MANAGED_BY.items() <= labels.items():
+    if item["kind"] not in CHILD_KINDS + POD_KINDS or labels.get(MANAGED_BY) != FIELD_MANAGER:
         return None
-    name = labels.get(INSTANCE_LABEL)
+    name = labels.get(INSTANCE)
     return Key("Instance", metadata.get("namespace", ""), name) if name else None
 
 
@@ -77,8 +76,12 @@ class Store:
         if known is not None and version_of(known) > version:
             return None
         self._gone[key] = max(version, self._gone.get(key, 0))
+        return self.forget(key)
+
+    def forget(self, key: Key) -> Object | None:
+        """Keep the object no longer, though it may exist. Returns it."""
+        known = self._objects.pop(key, None)
         if known is not None:
-            del self._objects[key]
             self._unlink(key, known)
         return known
 

@@ -10,38 +10,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-# kopf imports the official client when it is installed, for a login that we do not use: 78 MB for nothing.
-sys.modules.setdefault("kubernetes", None)  # type: ignore[arg-type] # None makes the import fail, as
-documented
+import kopf
 
-import kopf  # noqa: E402 -- after the line above
-
-from gagarin.controller.intake import Intake  # noqa: E402 -- as above
-from gagarin.controller.store import version_of  # noqa: E402 -- as above
-from gagarin.core.objects import Object, key_of  # noqa: E402 -- as above
-from gagarin.kube.client import KubeClient  # noqa: E402 -- as above
-from gagarin.kube.resources import OURS, Resource  # noqa: E402 -- as above
+from gagarin.controller.intake import Intake
+from gagarin.controller.store import version_of
+from gagarin.core.objects import Object, key_of
+from gagarin.kube.client import KubeClient
+from gagarin.kube.endpoint import Endpoint
+from gagarin.kube.resources import OURS, Resource
 
 
 async def watch_our_kinds(
-    client: KubeClient, namespaces: Sequence[str], intake: Intake, started: Callable[[], None]
+    endpoint: Endpoint, namespaces: Sequence[str], intake: Intake, started: Callable[[], None]
 ) -> None:
     """Run kopf until cancelled. `started` is called when its tasks are there, before they run: kopf has then
-    taken over the process's signal handlers."""
-    existing = asyncio.all_tasks()
-    tasks = await kopf.spawn_tasks(
-        registry=_registry(client, intake),
-        settings=_settings(),
-        standalone=True,
-        clusterwide=not namespaces,
-        namespaces=list(namespaces),
-    )
-    started()
-    await kopf.run_tasks(tasks, ignored=existing)
+    taken over the process's signal handlers. It has its own client, because it closes what it is given."""
+    async with KubeClient(endpoint, user_agent="gagarin-operator") as client:
+        existing = asyncio.all_tasks()
+        tasks = await kopf.spawn_tasks(
+            registry=_registry(client, intake),
+            settings=_settings(),
+            standalone=True,
+            clusterwide=not namespaces,
+            namespaces=list(namespaces),
+        )
+        started()
+        await kopf.run_tasks(tasks, ignored=existing)
 
 
 def _registry(client: KubeClient, intake: Intake) -> kopf.OperatorRegistry:

@@ -87,8 +87,8 @@ def _follow(walk: Walk, key: Key, spec: Schema) -> config.ModelTarget | None:
     elif isinstance(spec, ToolSpec):
         follow_tool(walk, key, spec)
     elif isinstance(spec, ModelSpec):
+        targets.model_target(walk, key, spec)
         targets.fallbacks(walk, key, spec)
-        return targets.model_target(walk, key, spec)
     elif isinstance(spec, AgentSpec):
         return follow_agent(walk, key, spec, key).target
     return None

@@ -1,0 +1,129 @@
+"""The key set: whole, fresh, and not fetched more often than it should be."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from gagarin.server.auth import keys
+from gagarin.server.auth.keys import KeyRing, UnknownKey
+from gagarin.server.errors import AuthorityUnavailable
+from tests.unit.server.auth.oracle import Oracle, quiet
+from tests.unit.server.clock import Clock
+from tests.unit.server.issuer import Issuer, new_key
+
+
+def jwk(algorithm: str = "RS256", **changed: Any) -> dict[str, Any]:
+    members = {**new_key("k", algorithm).as_dict(private=False), **changed}
+    return {key: value for key, value in members.items() if value is not None}
+
+
+def parsed(*members: dict[str, Any]) -> dict[str, str]:
+    found = keys.parse(msgspec.json.encode({"keys": members}))
+    return {kid: key.algorithm for kid, key in found.items()}
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "ES384", "ES512"])
+def test_a_key_is_bound_to_its_algorithm(algorithm: str) -> None:
+    assert parsed(jwk(algorithm)) == {"k": algorithm}
+    assert parsed(jwk(algorithm, alg=None, use=None)) == {"k": algorithm}
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        jwk(alg="RS512"),
+        jwk(alg="HS256"),
+        jwk(use="enc"),
+        jwk(kid=None),
+        jwk(kid=""),
+        jwk(n="!!"),
+        jwk(n=None),
+        jwk("ES256", crv="P-384"),
+        {"kty": "oct", "k": "c2VjcmV0", "kid": "k"},
+        {"kid": "k"},
+    ],
+    ids=lambda member: str(sorted(member.items()))[:40],
+)
+def test_a_key_that_no_token_may_use_is_left_out(member: dict[str, Any]) -> None:
+    assert parsed(member, jwk("ES256", kid="good")) == {"good": "ES256"}
+
+
+@pytest.mark.parametrize("document", [b"", b"[]", b'{"keys": 1}', b'{"keys": [1]}', b'{"keys": ["\xff"]}'])
+def test_what_is_no_key_set_is_no_answer(document: bytes) -> None:
+    with pytest.raises(AuthorityUnavailable):
+        keys.parse(document)
+
+
+async def test_a_known_key_is_found_without_asking() -> None:
+    oracle = Oracle()
+    ring = KeyRing(oracle, quiet())
+    assert not ring.loaded
+    await ring.refresh()
+    assert ring.loaded
+    assert (await ring.find("first")).algorithm == "RS256"
+    assert oracle.key_fetches == 1
+
+
+async def test_an_unknown_key_is_asked_for_at_most_every_few_seconds() -> None:
+    oracle, clock = Oracle(), Clock()
+    ring = KeyRing(oracle, quiet(), monotonic=clock)
+    found = await asyncio.gather(*(ring.find(f"kid-{n}") for n in range(100)), return_exceptions=True)
+    assert {type(each) for each in found} == {UnknownKey}
+    assert oracle.key_fetches == 1
+    clock.seconds += keys.UNKNOWN_KEY_SECONDS
+    with pytest.raises(UnknownKey):
+        await ring.find("kid-100")
+    assert oracle.key_fetches == 2
+
+
+async def test_rotated_keys_are_found_and_withdrawn_ones_are_not() -> None:
+    oracle, clock = Oracle(), Clock()
+    ring = KeyRing(oracle, quiet(), monotonic=clock)
+    changes: list[int] = []
+    ring.on_change(lambda: changes.append(oracle.key_fetches))
+    await ring.refresh()
+    oracle.issuer = Issuer(new_key("second", "ES256"))
+    clock.seconds += keys.UNKNOWN_KEY_SECONDS
+    assert (await ring.find("second")).algorithm == "ES256"
+    with pytest.raises(UnknownKey):
+        await ring.find("first")
+    await ring.refresh()
+    assert changes == [1, 2]
+
+
+async def test_while_the_api_server_is_unreachable_the_old_keys_stay_and_others_are_not_judged() -> None:
+    oracle, clock = Oracle(), Clock()
+    ring = KeyRing(oracle, quiet(), monotonic=clock)
+    await ring.refresh()
+    oracle.down = True
+    clock.seconds += keys.UNKNOWN_KEY_SECONDS
+    assert await ring.find("first")
+    for _ in range(2):
+        with pytest.raises(AuthorityUnavailable):
+            await ring.find("second")
+    assert oracle.key_fetches == 2
+
+
+async def test_keys_are_fetched_again_soon_after_a_failure_and_later_regularly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    oracle = Oracle()
+    ring = KeyRing(oracle, quiet())
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        oracle.down = len(pauses) < 8
+        if len(pauses) == 10:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    oracle.down = True
+    await ring.try_refresh()
+    with pytest.raises(asyncio.CancelledError):
+        await ring.keep_fresh()
+    assert pauses == [0.5, 1.0, 2.0, 5.0, 10.0, 10.0, 10.0, 10.0, 270.0, 270.0]
