@@ -26,20 +26,33 @@ BUILD_ENV = {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -trimpath -mod=read
 class Binary:
     module: str  # folder under go/
     package: str
-    stamped: bool = False  # carries the Kubernetes version that `kubectl version` and the node report
+    stamps: tuple[tuple[str, str], ...] = ()  # variables that the linker sets, to versions
 
 
+# What a release's own build would set: the versions that programs report, and that `helm template` assumes.
+KUBERNETES = (
+    ("k8s.io/component-base/version.gitVersion", "v{kubernetes}"),
+    ("k8s.io/component-base/version.gitMajor", "{major}"),
+    ("k8s.io/component-base/version.gitMinor", "{minor}"),
+)
+HELM = (
+    ("helm.sh/helm/v3/internal/version.version", "v{helm}"),
+    ("helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor", "{major}"),
+    ("helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor", "{minor}"),
+    ("helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor", "{major}"),
+    ("helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor", "{minor}"),
+)
 BINARIES: Mapping[str, Binary] = {
     "etcd": Binary("k8s", "go.etcd.io/etcd/server/v3"),
-    "kube-apiserver": Binary("k8s", "k8s.io/kubernetes/cmd/kube-apiserver", stamped=True),
-    "kube-controller-manager": Binary("k8s", "k8s.io/kubernetes/cmd/kube-controller-manager", stamped=True),
-    "kube-scheduler": Binary("k8s", "k8s.io/kubernetes/cmd/kube-scheduler", stamped=True),
-    "kubelet": Binary("k8s", "k8s.io/kubernetes/cmd/kubelet", stamped=True),
-    "kube-proxy": Binary("k8s", "k8s.io/kubernetes/cmd/kube-proxy", stamped=True),
-    "kubectl": Binary("k8s", "k8s.io/kubernetes/cmd/kubectl", stamped=True),
+    "kube-apiserver": Binary("k8s", "k8s.io/kubernetes/cmd/kube-apiserver", KUBERNETES),
+    "kube-controller-manager": Binary("k8s", "k8s.io/kubernetes/cmd/kube-controller-manager", KUBERNETES),
+    "kube-scheduler": Binary("k8s", "k8s.io/kubernetes/cmd/kube-scheduler", KUBERNETES),
+    "kubelet": Binary("k8s", "k8s.io/kubernetes/cmd/kubelet", KUBERNETES),
+    "kube-proxy": Binary("k8s", "k8s.io/kubernetes/cmd/kube-proxy", KUBERNETES),
+    "kubectl": Binary("k8s", "k8s.io/kubernetes/cmd/kubectl", KUBERNETES),
     "coredns": Binary("coredns", "."),
     "pause": Binary("pause", "."),
-    "helm": Binary("helm", "helm.sh/helm/v3/cmd/helm"),
+    "helm": Binary("helm", "helm.sh/helm/v3/cmd/helm", HELM),
     "kind": Binary("kind", "sigs.k8s.io/kind"),
 }
 NODE = tuple(name for name in BINARIES if name not in {"helm", "kind"})
@@ -61,22 +74,18 @@ def folder(settings: Settings, names: Iterable[str]) -> Path:
 
 def digest(binary: Binary, flags: str, toolchain: str, sources: Mapping[str, bytes]) -> str:
     """What defines a program: its module's files, what is built of it, how, and with which Go."""
-    hasher = hashlib.sha256(repr((binary, flags, toolchain, sorted(BUILD_ENV.items()))).encode())
+    hasher = hashlib.sha256(repr((binary.package, flags, toolchain, sorted(BUILD_ENV.items()))).encode())
     for name, content in sorted(sources.items()):
         hasher.update(repr((name, len(content))).encode())
         hasher.update(content)
     return hasher.hexdigest()[:16]
 
 
-def linker_flags(binary: Binary, kubernetes: str) -> str:
-    """No symbol tables, and the version that a program of Kubernetes would otherwise not know."""
-    if not binary.stamped:
-        return "-s -w"
-    major, minor, _ = kubernetes.split(".", 2)
-    stamps = {"gitVersion": f"v{kubernetes}", "gitMajor": major, "gitMinor": minor}
-    return " ".join(
-        ["-s -w", *(f"-X k8s.io/component-base/version.{key}={stamp}" for key, stamp in stamps.items())]
-    )
+def linker_flags(binary: Binary, versions: Mapping[str, str]) -> str:
+    """No symbol tables, and the versions that a program would otherwise not know."""
+    major, minor, _ = versions["kubernetes"].split(".", 2)
+    values = {**versions, "major": major, "minor": minor}
+    return " ".join(["-s -w", *(f"-X {name}={text.format(**values)}" for name, text in binary.stamps)])
 
 
 def toolchain() -> str:
@@ -108,7 +117,7 @@ def _definition(settings: Settings) -> str:
 
 def _digest(settings: Settings, name: str) -> str:
     binary = BINARIES[name]
-    flags = linker_flags(binary, settings.versions["kubernetes"])
+    flags = linker_flags(binary, settings.versions)
     return digest(binary, flags, toolchain(), _sources(binary.module))
 
 
@@ -138,7 +147,7 @@ def _built(settings: Settings, name: str) -> Path:
     binary = BINARIES[name]
     made = target.with_name("unfinished")
     with step(f"building {name}"):
-        flags = linker_flags(binary, settings.versions["kubernetes"])
+        flags = linker_flags(binary, settings.versions)
         command = ["go", "build", f"-ldflags={flags}", "-o", str(made), binary.package]
         run(*command, cwd=SOURCE / "go" / binary.module, env=BUILD_ENV)
         made.rename(target)

@@ -35,9 +35,7 @@ def down(settings: Settings, purge: bool) -> None:
     way = ways.remembered(settings)
     if way is Way.KIND:
         kind.down(settings)
-    elif (
-        machine.is_linux_root()
-    ):  # whatever happened to the state folder, the names of what is left are known
+    elif machine.is_linux_root():  # even without a state folder: what may be left has known names
         nodes.down(settings, purge)
     ways.forget(settings)
     say("the cluster is down")

@@ -93,7 +93,12 @@ class Children:
         live = self._store.get(key)
         if live is None or not is_controlled_by(live, uid):
             return False
-        return is_applied(manifest, live, self._store.owned(key))
+        wanted = manifest["metadata"]["annotations"][APPLIED]
+        if self._store.found_applied(key) != wanted:
+            if not is_applied(manifest, live, self._store.owned(key)):
+                return False
+            self._store.note_applied(key, wanted)
+        return True
 
     async def _put(self, manifest: Object, uid: str) -> None:
         key = key_of(manifest)
@@ -147,7 +152,6 @@ class Children:
         except (NotFound, Conflict):
             return  # somebody was faster; the watch will tell
         self._store.drop(key, int(metadata["resourceVersion"]))
-        self._corrections.forget(key)
 
     def _check_peace(self, key: Key) -> None:
         seconds = self._corrections.due_in(key)

@@ -45,16 +45,14 @@ class Corrections:
 
     def corrected(self, key: Key) -> None:
         """The child was put back."""
-        record = self._recent(key)
-        self._records[key] = _Record(record.count + 1 if record else 1, self._now())
-
-    def forget(self, key: Key) -> None:
-        """The child is gone."""
-        self._records.pop(key, None)
+        self._records = {each: record for each, record in self._records.items() if self._is_recent(record)}
+        record = self._records.setdefault(key, _Record(0, 0.0))
+        record.count += 1
+        record.last = self._now()
 
     def _recent(self, key: Key) -> _Record | None:
         record = self._records.get(key)
-        if record is not None and self._now() - record.last > MEMORY:
-            del self._records[key]
-            return None
-        return record
+        return record if record is not None and self._is_recent(record) else None
+
+    def _is_recent(self, record: _Record) -> bool:
+        return self._now() - record.last <= MEMORY

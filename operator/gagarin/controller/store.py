@@ -43,6 +43,7 @@ class Store:
     def __init__(self) -> None:
         self._objects: dict[Key, Object] = {}
         self._owned: dict[Key, FieldSet] = {}
+        self._applied: dict[Key, str] = {}
         self._modified: dict[Key, str] = {}
         self._children: dict[Key, set[Key]] = {}
         self._gone: dict[Key, int] = {}
@@ -89,6 +90,14 @@ class Store:
         """Which fields of a child are ours."""
         return self._owned.get(key, _NOTHING)
 
+    def note_applied(self, key: Key, fingerprint: str) -> None:
+        """This version of a child was found to be as the manifest with this fingerprint wants it."""
+        self._applied[key] = fingerprint
+
+    def found_applied(self, key: Key) -> str | None:
+        """What was noted of this version."""
+        return self._applied.get(key)
+
     def modified(self, key: Key) -> str:
         """When a Secret was last modified (RFC 3339), as the API server recorded it."""
         return self._modified.get(key, "")
@@ -113,6 +122,7 @@ class Store:
 
     def _unlink(self, key: Key, item: Object) -> None:
         self._owned.pop(key, None)
+        self._applied.pop(key, None)
         self._modified.pop(key, None)
         if (owner := owner_of(item)) is not None:
             children = self._children[owner]

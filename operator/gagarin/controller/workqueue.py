@@ -91,12 +91,6 @@ class WorkQueue:
         """Forget the failures of `key`."""
         self._failures.pop(key, None)
 
-    def forget(self, key: Key) -> None:
-        """Forget everything about a key whose object is gone."""
-        self.succeeded(key)
-        if (handle := self._later.pop(key, None)) is not None:
-            handle.cancel()
-
     async def get(self) -> Key | None:
         """The next key, which is this worker's until `done`; None when the queue was stopped."""
         while not self._stopped:

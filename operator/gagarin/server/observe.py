@@ -39,8 +39,6 @@ def problem_of(error: Exception, request: web.Request, log: Log) -> Problem:
         return problems.method_not_allowed(request.method, request.path, error.allowed_methods)
     if isinstance(error, web.HTTPNotFound):
         return problems.no_such_route(request.path)
-    if isinstance(error, web.HTTPException):
-        return problems.other(error.status)
     log.failure("a request failed because of a mistake in the server", error)
     return problems.internal()
 

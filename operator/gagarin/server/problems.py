@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -173,9 +172,3 @@ def provider_failed(error: ProviderError) -> Problem:
 def internal() -> Problem:
     """A bug of ours; the log has the trace."""
     return Problem(500, "internal", "The server made a mistake", "the server's log says what happened")
-
-
-def other(status: int) -> Problem:
-    """What aiohttp itself refuses."""
-    phrase = HTTPStatus(status).phrase
-    return Problem(status, "refused", phrase, phrase)

@@ -68,7 +68,7 @@ class Chunk(msgspec.Struct):
 
     choices: list[_Part] = []
     usage: Usage | None = None
-    error: msgspec.Raw | None = None
+    error: Any = None
 
     @property
     def text(self) -> str:

@@ -23,6 +23,7 @@ class Upstream(Listening):
         self.behaviours: list[Behaviour] = []
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.peers: set[object] = set()  # the connections that requests came over
         self.asked = asyncio.Event()
         self.abandoned = asyncio.Event()
         self.proceed = asyncio.Event()
@@ -35,6 +36,7 @@ class Upstream(Listening):
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.bodies.append(await request.json())
         self.headers.append(dict(request.headers))
+        self.peers.add(request.transport and request.transport.get_extra_info("peername"))
         self.asked.set()
         behaviour = self.behaviours.pop(0) if self.behaviours else answering("Good day.")
         try:

@@ -20,6 +20,13 @@ from gagarin.server.history.store import Conversation, Page, StoredMessage, Summ
 from gagarin.server.wire import Message
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+PRAGMAS = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+PRAGMA foreign_keys = ON;
+PRAGMA busy_timeout = 5000;
+PRAGMA secure_delete = ON;
+"""
 
 
 class Database:
@@ -28,15 +35,7 @@ class Database:
     def __init__(self, file: Path, history: int, now: Callable[[], float] = time.time) -> None:
         self._history = history
         self._now = now
-        try:
-            self._connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
-            self._connection.executescript(
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"
-                "PRAGMA busy_timeout = 5000; PRAGMA secure_delete = ON;"
-            )
-            migrate(self._connection)
-        except sqlite3.Error as error:
-            raise StartError(f"the conversations in {file} cannot be opened: {error}") from error
+        self._connection = _opened(file)
 
     def close(self) -> None:
         """Close the file; the write-ahead log is merged into it."""
@@ -151,6 +150,23 @@ class Database:
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise StartError(f"the conversations in {file} cannot be opened: {error}") from error
+    try:
+        connection.executescript(PRAGMAS)
+        migrate(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StartError(f"the conversations in {file} cannot be opened: {error}") from error
+    except StartError:
+        connection.close()
+        raise
+    return connection
 
 
 def migrate(connection: sqlite3.Connection, folder: Path = MIGRATIONS) -> None:

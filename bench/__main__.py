@@ -1,0 +1,82 @@
+"""`python -m bench [--only NAME ...]`, from the root of the repository."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+
+import msgspec
+
+from bench import chat, cluster, footprint, goproxy, interpreter, rig, streaming
+from bench.interpreter import Interpreter
+from bench.results import Measurement, judge, load_goals
+from bench.rig import Rig, Target
+
+Comparison = Callable[[Sequence[Target]], Iterator[Measurement]]
+COMPARISONS: dict[str, Comparison] = {
+    "chat": chat.chat,
+    "first-token": chat.first_token,
+    "streaming": streaming.streaming,
+}
+NAMES = (*COMPARISONS, "start", "memory", "cluster")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print a line for each figure as soon as it is known. A goal that is missed is no error."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of the chat server.")
+    parser.add_argument("--only", action="append", choices=NAMES, help="run this one; may be repeated")
+    wanted = parser.parse_args(arguments).only or NAMES
+    goals = load_goals()
+    for measured in measure(wanted):
+        sys.stdout.write(msgspec.json.encode(judge(measured, goals)).decode() + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+def measure(wanted: Sequence[str]) -> Iterator[Measurement]:
+    """The measurements of the benchmarks that are wanted."""
+    if set(wanted) - {"cluster"}:
+        python = interpreter.find()
+        yield environment(python)
+        with rig.start(python) as running:
+            yield from _on_rig(running, python, wanted)
+    if "cluster" in wanted:
+        yield from cluster.apply_to_first_answer()
+
+
+def _on_rig(running: Rig, python: Interpreter, wanted: Sequence[str]) -> Iterator[Measurement]:
+    for name in [name for name in COMPARISONS if name in wanted]:
+        with ExitStack() as stack:
+            proxy = goproxy.build()
+            proxies = [stack.enter_context(running.proxy(proxy))] if proxy else []
+            server = stack.enter_context(running.server())
+            yield from COMPARISONS[name]([running.direct, *proxies, server])
+    if "start" in wanted:
+        yield from footprint.exec_to_ready(running, python)
+    if "memory" in wanted:
+        yield from footprint.memory(running)
+
+
+def environment(python: Interpreter) -> Measurement:
+    """A line without a figure that says where the others were measured."""
+    revision = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=interpreter.ROOT,
+    ).stdout.strip()
+    note = (
+        f"{python.description}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start; "
+        f"{platform.system()} {platform.release()} {platform.machine()}; revision {revision or 'unknown'}"
+    )
+    return Measurement(name="environment", value=None, unit="", note=note)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

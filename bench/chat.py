@@ -1,0 +1,98 @@
+"""What the chat server adds to a chat: latency over a direct call, and until the first token of a stream.
+
+The three ways are asked in turns, round after round, by one caller over a connection that stays open, so that
+whatever else the machine does hits all of them. A figure is the median of the rounds' figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from statistics import median
+from typing import NamedTuple
+
+from bench.loadclient import Connection
+from bench.results import Measurement
+from bench.rig import Target
+
+CHAT_ROUNDS, CHATS = 15, 200
+STREAM_ROUNDS, STREAMS = 15, 100
+TEXT = "Good morning. Which way to the launch pad?"
+STREAM_TEXT = f"{TEXT} [stub tokens=8]"
+
+Sample = Callable[[Target, Connection], float]
+
+
+class Figures(NamedTuple):
+    """Seconds, for one target in one round."""
+
+    p50: float
+    p99: float
+
+
+def chat(targets: Sequence[Target]) -> Iterator[Measurement]:
+    """`targets` are the direct call, the proxy if there is one, and the chat server last."""
+    rounds = measure(targets, _chat, CHAT_ROUNDS, CHATS)
+    direct = [figures[0] for figures in rounds]
+    yield Measurement(name="chat.direct.p50", value=_ms(figures.p50 for figures in direct), unit="ms")
+    overhead_p50 = [
+        _ms(figures[index].p50 - figures[0].p50 for figures in rounds) for index in range(len(targets))
+    ]
+    overhead_p99 = [
+        _ms(figures[index].p99 - figures[0].p50 for figures in rounds) for index in range(len(targets))
+    ]
+    yield from _beside_the_proxy(targets, "chat.{}overhead.p50", overhead_p50)
+    yield from _beside_the_proxy(targets, "chat.{}overhead.p99", overhead_p99)
+
+
+def first_token(targets: Sequence[Target]) -> Iterator[Measurement]:
+    """`targets` as in `chat`."""
+    rounds = measure(targets, _stream, STREAM_ROUNDS, STREAMS)
+    direct = _ms(figures[0].p50 for figures in rounds)
+    yield Measurement(name="stream.first_token.direct", value=direct, unit="ms")
+    added = [_ms(figures[index].p50 - figures[0].p50 for figures in rounds) for index in range(len(targets))]
+    yield from _beside_the_proxy(targets, "stream.first_token.{}overhead", added)
+
+
+def measure(targets: Sequence[Target], sample: Sample, rounds: int, samples: int) -> list[list[Figures]]:
+    """The figures of each round, in the order of the targets; one round before them warms everything up."""
+    connections = [Connection(target.process.port) for target in targets]
+    pairs = list(zip(targets, connections, strict=True))
+    try:
+        measured = [
+            [_figures([sample(target, connection) for _ in range(samples)]) for target, connection in pairs]
+            for _ in range(rounds + 1)
+        ]
+    finally:
+        for connection in connections:
+            connection.close()
+    return measured[1:]
+
+
+def _chat(target: Target, connection: Connection) -> float:
+    return connection.call(target.chat_request(TEXT))
+
+
+def _stream(target: Target, connection: Connection) -> float:
+    request = target.stream_request(STREAM_TEXT)
+    return connection.stream(request, target.first_token, target.last_event).first_token
+
+
+def _figures(seconds: list[float]) -> Figures:
+    ordered = sorted(seconds)
+    return Figures(median(ordered), ordered[int(len(ordered) * 0.99)])
+
+
+def _ms(seconds: Iterator[float]) -> float:
+    return median(seconds) * 1000
+
+
+def _beside_the_proxy(targets: Sequence[Target], name: str, figures: list[float]) -> Iterator[Measurement]:
+    """The chat server's figure, and before it the proxy's, which it is compared with."""
+    if len(targets) < 3:
+        yield Measurement(
+            name=name.format(""), value=figures[-1], unit="ms", note="no Go: no proxy beside it"
+        )
+        return
+    yield Measurement(name=name.format("proxy_"), value=figures[1], unit="ms")
+    proxy = targets[1].name
+    yield Measurement(name=name.format(""), value=figures[-1], unit="ms", versus=proxy, reference=figures[1])

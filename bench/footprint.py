@@ -1,0 +1,75 @@
+"""What a chat server takes by being there: time to start, memory when idle, memory for an open stream."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from statistics import median
+
+from bench.interpreter import Interpreter
+from bench.loadclient import Connection, get
+from bench.results import Measurement
+from bench.rig import Rig
+
+STARTS = 7
+CHATS = 50
+STREAMS = 500
+SETTLE = 0.5
+MB, KB = 1_000_000, 1_000
+
+
+def exec_to_ready(rig: Rig, interpreter: Interpreter) -> Iterator[Measurement]:
+    """Seconds from starting the process until /readyz says 200; beside it, Python doing nothing."""
+    seconds, bare = [], []
+    for _ in range(STARTS + 1):
+        with rig.server() as server:
+            _wait_until_ready(int(server.process.ready["ops_port"]))
+            seconds.append(time.perf_counter() - server.process.started)
+        begun = time.perf_counter()
+        subprocess.run([interpreter.python, "-c", "pass"], check=True)
+        bare.append(time.perf_counter() - begun)
+    yield Measurement(
+        name="process.exec_to_ready",
+        value=median(seconds[1:]),
+        unit="s",
+        versus="python3 -c pass",
+        reference=median(bare[1:]),
+    )
+
+
+def _wait_until_ready(ops_port: int) -> None:
+    with Connection(ops_port) as connection:
+        while connection.status(get("/readyz")) != 200:
+            time.sleep(0.001)
+
+
+def memory(rig: Rig) -> Iterator[Measurement]:
+    """Memory of a server that has answered some chats, and what each open stream adds."""
+    with rig.server() as server, ExitStack() as streams:
+        with Connection(server.process.port) as connection:
+            for _ in range(CHATS):
+                connection.call(server.chat_request("Good morning."))
+        time.sleep(SETTLE)
+        idle = server.process.memory()
+        yield Measurement(name="process.idle_rss", value=idle.rss / MB, unit="MB")
+        yield Measurement(name="process.idle_pss", value=idle.pss / MB, unit="MB")
+        request = server.stream_request("[stub tokens=3 fault=hang after=2]")
+        for _ in range(_affordable(STREAMS)):
+            stream = streams.enter_context(Connection(server.process.port))
+            stream.until(request, server.first_token)
+        time.sleep(SETTLE)
+        added = server.process.memory().rss - idle.rss
+        yield Measurement(
+            name="process.memory_per_stream",
+            value=added / _affordable(STREAMS) / KB,
+            unit="kB",
+            note=f"{_affordable(STREAMS)} streams open at once",
+        )
+
+
+def _affordable(streams: int) -> int:
+    """A stream takes two files in the chat server: its caller's socket and its model's."""
+    return min(streams, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 100) // 2)

@@ -1,0 +1,3 @@
+module gagarin.fyodorov.ai/bench/proxy
+
+go 1.24

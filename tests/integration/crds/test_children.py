@@ -1,0 +1,75 @@
+"""What is rendered, put to a real API server: taken as it is, unchanged the second time, and safe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.golden.cases import FOLDER
+from tests.integration.controlplane import ControlPlane
+
+CASES = sorted(path.parents[1].name for path in FOLDER.glob("*/output/children.yaml"))
+COLLECTIONS = {
+    "ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts",
+    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings",
+    "ConfigMap": "/api/v1/namespaces/{}/configmaps",
+    "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
+    "Service": "/api/v1/namespaces/{}/services",
+}
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+
+
+def rendered(case: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((FOLDER / case / "output" / "children.yaml").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(params=CASES)
+def children(request: pytest.FixtureRequest, control_plane: ControlPlane) -> list[dict[str, Any]]:
+    """The children of a golden case, whose namespaces exist and are restricted."""
+    found = rendered(request.param)
+    for name in {child["metadata"]["namespace"] for child in found}:
+        namespace = {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name, "labels": RESTRICTED},
+        }
+        assert control_plane.apply(namespace, "/api/v1/namespaces").status in (200, 201)
+    return found
+
+
+def test_children_are_applied_and_not_changed_by_applying_them_again(
+    control_plane: ControlPlane, children: list[dict[str, Any]]
+) -> None:
+    for child in children:
+        collection = COLLECTIONS[child["kind"]].format(child["metadata"]["namespace"])
+        first = control_plane.apply(child, collection)
+        assert first.status in (200, 201), first.message
+        second = control_plane.apply(child, collection)
+        assert second.body["metadata"]["resourceVersion"] == first.body["metadata"]["resourceVersion"]
+
+
+def test_pods_are_admitted_where_the_restricted_standard_is_enforced(
+    control_plane: ControlPlane, children: list[dict[str, Any]]
+) -> None:
+    for child in children:
+        if child["kind"] != "Deployment":
+            continue
+        namespace = child["metadata"]["namespace"]
+        template = child["spec"]["template"]
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"} | template["metadata"]}
+        # The account, the priority and the runtime are the namespace's and the cluster's to have.
+        spec = {k: v for k, v in template["spec"].items() if k not in _ELSEWHERE}
+        path = f"/api/v1/namespaces/{namespace}/pods?dryRun=All&fieldValidation=Strict"
+        answer = control_plane.call("POST", path, pod | {"spec": spec | {"serviceAccountName": "default"}})
+        assert answer.status == 201, answer.message
+
+
+_ELSEWHERE = {"serviceAccountName", "priorityClassName", "runtimeClassName"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _default_accounts(control_plane: ControlPlane) -> None:
+    """kube-controller-manager makes the ServiceAccount `default` that pods need to be admitted."""
+    control_plane.start_controllers()

@@ -1,0 +1,426 @@
+"""The chat API over HTTP, in this process: routes, bad input, what is logged."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from gagarin.core.config import Auth, Config, History, Limits, ModelTarget
+from gagarin.server.app import ChatApi
+from gagarin.server.auth.access import Access
+from gagarin.server.auth.gate import Gate
+from gagarin.server.auth.keys import KeyRing
+from gagarin.server.auth.tokens import Verifier
+from gagarin.server.chat import Chats
+from gagarin.server.errors import HistoryUnavailable
+from gagarin.server.history.nothing import NoStore
+from gagarin.server.history.sqlite import SqliteStore
+from gagarin.server.history.store import Store
+from gagarin.server.listeners import Listener
+from gagarin.server.logs import Log
+from gagarin.server.metrics import Metrics
+from tests.unit.server.auth.oracle import Oracle, account, quiet
+from tests.unit.server.issuer import AUDIENCE, ISSUER
+from tests.unit.server.providing import model_at, provider
+from tests.unit.server.upstream import Upstream, failing, piece, silent, sse, writing
+
+VERBS = ("create", "get", "delete")
+
+
+class Api:
+    """A listening chat API and a client of it."""
+
+    def __init__(self, url: str, session: aiohttp.ClientSession, oracle: Oracle, sink: io.BytesIO) -> None:
+        self.url = url
+        self.session = session
+        self.oracle = oracle
+        self.sink = sink
+
+    def headers(self, name: str = "caller", **more: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.oracle.issuer.token(name)}", **more}
+
+    async def call(
+        self, method: str, path: str, body: Any = None, *, name: str = "caller", **options: Any
+    ) -> tuple[int, Any]:
+        """The status and the JSON of an answer."""
+        data = body if isinstance(body, bytes) or body is None else msgspec.json.encode(body)
+        headers = {**self.headers(name), **options.pop("headers", {})}
+        async with self.session.request(
+            method, self.url + path, data=data, headers=headers, **options
+        ) as response:
+            text = await response.read()
+            if response.status >= 400:
+                assert response.content_type == "application/problem+json"
+            is_json = response.content_type.endswith("json")
+            return response.status, msgspec.json.decode(text) if is_json else text.decode() or None
+
+    def log(self, kind: str) -> list[dict[str, Any]]:
+        lines = [msgspec.json.decode(line) for line in self.sink.getvalue().splitlines()]
+        return [line for line in lines if line["log"] == kind]
+
+
+@asynccontextmanager
+async def serving(
+    upstream: Upstream, folder: Path, store: Store | None = None, body_timeout: float = 5.0, **changed: Any
+) -> AsyncIterator[Api]:
+    """An API with these changes of the configuration."""
+    config = Config(
+        schema_version=1,
+        name="helper",
+        namespace="team-a",
+        revision="r1",
+        prompt="Be kind.",
+        model=ModelTarget(provider=provider(upstream.url), model="small"),
+        auth=Auth(audiences=(AUDIENCE,)),
+        **changed,
+    )
+    oracle, sink, metrics = Oracle(), io.BytesIO(), Metrics()
+    oracle.allowed = {(account(name).user, verb) for name in ("caller", "other") for verb in VERBS}
+    log = Log("info", sink)
+    store = store or SqliteStore(folder, 10)
+    await store.open()
+    async with model_at(upstream.url, folder) as model, aiohttp.ClientSession() as session:
+        verifier = Verifier(KeyRing(oracle, quiet()), ISSUER, (AUDIENCE,))
+        gate = Gate(verifier, Access(oracle, quiet(), 300.0), "helper", (AUDIENCE,), log, metrics)
+        chats = Chats(config, [model], store, log, metrics)
+        listener = Listener(ChatApi(config, gate, chats, store, log, metrics, body_timeout).application())
+        port = await listener.listen("127.0.0.1", 0)
+        yield Api(f"http://127.0.0.1:{port}", session, oracle, sink)
+        await listener.drain(0)
+    await store.close()
+
+
+@pytest.fixture
+async def api(upstream: Upstream, tmp_path: Path) -> AsyncIterator[Api]:
+    async with serving(upstream, tmp_path) as made:
+        yield made
+
+
+async def test_an_answer_says_what_becomes_of_the_history_and_which_revision_it_is_of(api: Api) -> None:
+    async with api.session.post(
+        api.url + "/chat", json={"input": "Hello"}, headers=api.headers()
+    ) as response:
+        assert response.headers["Gagarin-History"] == "Ephemeral;lost-on-rollout"
+        assert response.headers["Gagarin-Revision"] == "r1"
+        assert response.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("kind", ["None", "Persistent"])
+async def test_a_history_that_no_rollout_loses_is_only_named(
+    upstream: Upstream, tmp_path: Path, kind: Any
+) -> None:
+    async with serving(upstream, tmp_path, history=History(type=kind)) as api:
+        async with api.session.post(
+            api.url + "/chat", json={"input": "Hello"}, headers=api.headers()
+        ) as response:
+            assert response.headers["Gagarin-History"] == kind
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "pointer"),
+    [
+        (b"", 400, None),
+        (b"{", 400, None),
+        (b'{"input": "\xff"}', 400, None),
+        ({"input": 1}, 422, "#/input"),
+        ({"input": "Hello", "inputs": 1}, 422, "#/inputs"),
+        ({}, 422, "#/input"),
+        ([], 422, "#"),
+        ({"input": "x" * 32_769}, 422, "#/input"),
+        (b'{"input": "' + b"x" * 400_000 + b'"}', 413, None),
+        ({"input": "Hello", "conversation": "none"}, 404, None),
+        ({"input": "Hello", "conversation": ""}, 404, None),
+        ({"input": "Hello", "conversation": "\x00"}, 404, None),
+    ],
+)
+@pytest.mark.parametrize("path", ["/chat", "/stream"])
+async def test_bad_input_is_a_problem_document_and_the_server_goes_on(
+    api: Api, upstream: Upstream, path: str, body: Any, status: int, pointer: str | None
+) -> None:
+    found, problem = await api.call("POST", path, body)
+    assert (found, problem["status"]) == (status, status)
+    assert problem.get("errors", [{}])[0].get("pointer") == pointer
+    assert not upstream.bodies
+    assert (await api.call("POST", "/chat", {"input": "Hello"}))[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/chat", "/stream"])
+async def test_a_body_that_never_ends_is_a_408_and_its_connection_is_closed(
+    upstream: Upstream, tmp_path: Path, path: str
+) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield b'{"input": "'
+        await asyncio.Event().wait()
+
+    async with serving(upstream, tmp_path, body_timeout=0.05) as api:
+        async with api.session.post(api.url + path, data=endless(), headers=api.headers()) as response:
+            assert response.status == 408
+            assert response.headers["Connection"] == "close"
+            assert (await response.json())["detail"] == "the body did not arrive within 0.05 s"
+
+
+async def test_a_body_whose_encoding_is_broken_is_a_400(api: Api) -> None:
+    status, problem = await api.call("POST", "/chat", b"no gzip", headers={"Content-Encoding": "gzip"})
+    assert (status, problem["title"]) == (400, "The body is not JSON")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 404),
+        ("GET", "/nothing", 404),
+        ("POST", "/nothing", 404),
+        ("GET", "/chat", 405),
+        ("PUT", "/stream", 405),
+        ("POST", "/conversations", 405),
+        ("PATCH", "/conversations/x", 405),
+        ("GET", "/conversations/x/y", 404),
+    ],
+)
+async def test_what_is_not_there_is_a_problem_document(api: Api, method: str, path: str, status: int) -> None:
+    assert (await api.call(method, path))[0] == status
+
+
+async def test_a_wrong_method_is_told_the_right_ones(api: Api) -> None:
+    async with api.session.put(api.url + "/conversations/x") as response:
+        assert response.headers["Allow"] == "DELETE, GET"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/chat"),
+        ("POST", "/stream"),
+        ("GET", "/conversations"),
+        ("GET", "/conversations/x"),
+        ("DELETE", "/conversations/x"),
+    ],
+)
+async def test_every_route_asks_who_is_calling_before_anything_else(api: Api, method: str, path: str) -> None:
+    async with api.session.request(method, api.url + path, data=b"nonsense") as response:
+        assert response.status == 401
+    assert (await api.call(method, path, b"nonsense", name="stranger"))[0] == 403
+
+
+async def test_each_route_needs_its_verb(api: Api) -> None:
+    for verb, method, path in (
+        ("create", "POST", "/chat"),
+        ("create", "POST", "/stream"),
+        ("get", "GET", "/conversations"),
+        ("get", "GET", "/conversations/x"),
+        ("delete", "DELETE", "/conversations/x"),
+    ):
+        name = f"may-{verb}"
+        api.oracle.allowed = {(account(name).user, verb)}  # type: ignore[arg-type]  # one of the verbs
+        assert (await api.call(method, path, {"input": "a"}, name=name))[0] != 403
+        api.oracle.allowed = {(account("may-others").user, other) for other in VERBS if other != verb}
+        assert (await api.call(method, path, {"input": "a"}, name="may-others"))[0] == 403
+
+
+async def test_conversations_are_listed_read_and_deleted(api: Api) -> None:
+    _, answer = await api.call("POST", "/chat", {"input": "Hello"})
+    conversation = answer["conversation"]
+    _, page = await api.call("GET", "/conversations")
+    assert [each["id"] for each in page["conversations"]] == [conversation]
+    assert page["before"] is None
+    _, found = await api.call("GET", f"/conversations/{conversation}")
+    assert [(each["role"], each["content"]) for each in found["messages"]] == [
+        ("user", "Hello"),
+        ("assistant", "Good day."),
+    ]
+    assert await api.call("DELETE", f"/conversations/{conversation}") == (204, None)
+    assert (await api.call("GET", f"/conversations/{conversation}"))[0] == 404
+    assert (await api.call("DELETE", f"/conversations/{conversation}"))[0] == 404
+
+
+@pytest.mark.parametrize("who", [{"name": "other"}, {"headers": {"Gagarin-End-User": "a customer"}}])
+async def test_somebody_else_s_conversation_is_unknown(api: Api, who: dict[str, Any]) -> None:
+    _, answer = await api.call("POST", "/chat", {"input": "Hello"})
+    path = f"/conversations/{answer['conversation']}"
+    assert (await api.call("GET", path, **who))[0] == 404
+    assert (await api.call("DELETE", path, **who))[0] == 404
+    body = {"input": "Hello", "conversation": answer["conversation"]}
+    assert (await api.call("POST", "/chat", body, **who))[0] == 404
+    assert (await api.call("GET", "/conversations", **who))[1]["conversations"] == []
+
+
+async def test_pages_go_on_where_they_ended(api: Api) -> None:
+    for number in range(3):
+        await api.call("POST", "/chat", {"input": str(number)})
+    _, page = await api.call("GET", "/conversations?limit=2")
+    _, rest = await api.call("GET", "/conversations", params={"limit": "2", "before": page["before"]})
+    assert (len(page["conversations"]), len(rest["conversations"]), rest["before"]) == (2, 1, None)
+    conversation = page["conversations"][0]["id"]
+    await api.call("POST", "/chat", {"input": "again", "conversation": conversation})
+    _, newest = await api.call("GET", f"/conversations/{conversation}?limit=1")
+    assert (newest["messages"][0]["content"], newest["before"]) == ("again", 2)
+    _, earlier = await api.call("GET", f"/conversations/{conversation}?limit=1&before=2")
+    assert (earlier["messages"][0]["turn"], earlier["before"]) == (1, None)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "limit=",
+        "limit=-1",
+        "limit=99999999999",
+        "before=x",
+        "limit=%C2%B2",
+    ],
+)
+async def test_a_wrong_query_is_named(api: Api, query: str) -> None:
+    status, problem = await api.call("GET", f"/conversations?{query}")
+    assert (status, problem["errors"][0]["pointer"]) == (400, query.partition("=")[0])
+
+
+async def test_a_wrong_place_in_a_conversation_is_named(api: Api) -> None:
+    assert (await api.call("GET", "/conversations/x?before=0"))[0] == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["/conversations/%FF", "/conversations/" + "x" * 65, "/conversations/%C3%A9"]
+)
+async def test_an_id_that_the_server_never_made_is_unknown(api: Api, path: str) -> None:
+    assert (await api.call("GET", path))[0] == 404
+    assert (await api.call("DELETE", path))[0] == 404
+
+
+async def test_without_a_history_there_are_no_conversations(upstream: Upstream, tmp_path: Path) -> None:
+    async with serving(upstream, tmp_path, NoStore()) as api:
+        status, answer = await api.call("POST", "/chat", {"input": "Hello"})
+        assert (status, answer["conversation"]) == (200, None)
+        assert (await api.call("GET", "/conversations"))[1] == {"conversations": [], "before": None}
+        assert (await api.call("POST", "/chat", {"input": "Hello", "conversation": "x"}))[0] == 404
+        async with api.session.post(
+            api.url + "/stream", json={"input": "Hello"}, headers=api.headers()
+        ) as response:
+            assert "Gagarin-Conversation" not in response.headers
+            assert (await response.text()).endswith('event: done\ndata: {"conversation":null}\n\n')
+
+
+async def test_a_stream_can_be_plain_text(api: Api) -> None:
+    headers = api.headers(Accept="text/plain")
+    async with api.session.post(api.url + "/stream", json={"input": "Hello"}, headers=headers) as response:
+        assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+        assert await response.text() == "Good day."
+
+
+async def test_a_browser_that_takes_anything_gets_events(api: Api) -> None:
+    headers = api.headers(Accept="text/event-stream, text/plain, */*")
+    async with api.session.post(api.url + "/stream", json={"input": "Hello"}, headers=headers) as response:
+        assert response.content_type == "text/event-stream"
+        assert response.headers["X-Accel-Buffering"] == "no"
+
+
+@pytest.mark.parametrize("path", ["/chat", "/stream"])
+async def test_a_provider_that_fails_is_a_502_with_its_name(api: Api, upstream: Upstream, path: str) -> None:
+    upstream.behaviours = [failing(400, {"error": {"message": "wrong key sk-secret"}})]
+    status, problem = await api.call("POST", path, {"input": "Hello"})
+    assert (status, problem["detail"]) == (502, "provider team-a/openai answered 400")
+
+
+async def test_a_stream_that_breaks_off_ends_with_an_error_event(api: Api, upstream: Upstream) -> None:
+    upstream.behaviours = [writing(sse(piece("Good")), hold=upstream.proceed, cut=True)]
+    async with api.session.post(
+        api.url + "/stream", json={"input": "Hello"}, headers=api.headers()
+    ) as response:
+        assert await response.content.readuntil(b"\n\n") == b'event: token\ndata: {"text":"Good"}\n\n'
+        upstream.proceed.set()
+        rest = (await response.text()).splitlines()
+    assert rest[0] == "event: error"
+    assert msgspec.json.decode(rest[1].removeprefix("data: "))["status"] == 502
+    assert [line["problem"] for line in api.log("access")] == ["provider-failed"]
+
+
+async def test_plain_text_that_breaks_off_does_not_look_whole(api: Api, upstream: Upstream) -> None:
+    upstream.behaviours = [writing(sse(piece("Good")), hold=upstream.proceed, cut=True)]
+    headers = api.headers(Accept="text/plain")
+    async with api.session.post(api.url + "/stream", json={"input": "Hello"}, headers=headers) as response:
+        assert await response.content.readexactly(4) == b"Good"
+        upstream.proceed.set()
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await response.content.read()
+
+
+async def test_a_caller_with_too_many_chats_is_told_to_wait(upstream: Upstream, tmp_path: Path) -> None:
+    async with serving(upstream, tmp_path, limits=Limits(max_concurrent_chats=1)) as api:
+        upstream.behaviours = [silent(upstream.proceed)]
+        first = asyncio.create_task(api.call("POST", "/chat", {"input": "Hello"}))
+        await upstream.asked.wait()
+        async with api.session.post(
+            api.url + "/chat", json={"input": "Hello"}, headers=api.headers()
+        ) as response:
+            assert (response.status, response.headers["Retry-After"]) == (429, "1")
+        assert (await api.call("POST", "/chat", {"input": "Hello"}, name="other"))[0] == 200
+        upstream.proceed.set()
+        assert (await first)[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/chat", "/stream"])
+async def test_a_client_that_goes_away_stops_the_model_call(api: Api, upstream: Upstream, path: str) -> None:
+    upstream.behaviours = [writing(sse(piece("Good")), hold=upstream.proceed)]
+    call = asyncio.create_task(api.call("POST", path, {"input": "Hello"}))
+    await upstream.asked.wait()
+    call.cancel()
+    async with asyncio.timeout(5):
+        await upstream.abandoned.wait()
+        while not api.log("access"):
+            await asyncio.sleep(0.001)
+    assert api.log("access")[0]["status"] in (200, 499)
+
+
+class BrokenStore(NoStore):
+    """Fails in one of two ways."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def accept(self, *_: Any) -> Any:
+        raise self._error
+
+
+@pytest.mark.parametrize("path", ["/chat", "/stream"])
+async def test_a_history_that_fails_is_a_503_and_its_reason_is_in_the_log(
+    upstream: Upstream, tmp_path: Path, path: str
+) -> None:
+    async with serving(upstream, tmp_path, BrokenStore(HistoryUnavailable("disk full"))) as api:
+        status, problem = await api.call("POST", path, {"input": "Hello"})
+        assert (status, problem["title"]) == (503, "The history is not available")
+        assert api.log("event")[0]["reason"] == "disk full"
+
+
+async def test_a_mistake_of_ours_is_a_500_that_tells_nothing_and_a_trace_in_the_log(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    async with serving(upstream, tmp_path, BrokenStore(KeyError("internal"))) as api:
+        status, problem = await api.call("POST", "/chat", {"input": "Hello"})
+        assert (status, problem["title"]) == (500, "The server made a mistake")
+        assert "internal" not in problem["detail"]
+        assert "KeyError: 'internal'" in api.log("event")[0]["trace"]
+        assert (await api.call("GET", "/conversations"))[0] == 200
+
+
+async def test_no_line_of_the_log_holds_what_was_said_or_a_token(api: Api) -> None:
+    _, answer = await api.call("POST", "/chat", {"input": "a secret question"})
+    await api.call("POST", "/stream", {"input": "a secret question", "conversation": answer["conversation"]})
+    access = api.log("access")
+    assert [(line["path"], line["status"], line["caller"]) for line in access] == [
+        ("/chat", 200, "system:serviceaccount:team-a:caller"),
+        ("/stream", 200, "system:serviceaccount:team-a:caller"),
+    ]
+    assert {line["conversation"] for line in access} == {answer["conversation"]}
+    assert [line["decision"] for line in api.log("audit")] == ["allow", "allow"]
+    text = api.sink.getvalue().decode()
+    for secret in ("a secret question", "Good day", "Be kind", "eyJ"):
+        assert secret not in text

@@ -1,0 +1,79 @@
+"""Draining lets what is under way finish, within its time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from gagarin.server.errors import StartError
+from gagarin.server.listeners import Listener
+
+
+class Slow:
+    """An application whose one route waits for `proceed`."""
+
+    def __init__(self) -> None:
+        self.proceed = asyncio.Event()
+        self.entered = asyncio.Event()
+        app = web.Application()
+        app.router.add_get("/", self._wait)
+        self.listener = Listener(app)
+
+    async def _wait(self, _: web.Request) -> web.Response:
+        self.entered.set()
+        await self.proceed.wait()
+        return web.Response(text="done")
+
+
+async def get(port: int) -> str:
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/") as response:
+        return await response.text()
+
+
+async def test_what_is_under_way_finishes_and_nothing_new_begins() -> None:
+    slow = Slow()
+    port = await slow.listener.listen("127.0.0.1", 0)
+    first = asyncio.create_task(get(port))
+    await slow.entered.wait()
+    draining = asyncio.create_task(slow.listener.drain(10))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await get(port)
+    assert not draining.done()
+    slow.proceed.set()
+    assert await draining
+    assert await first == "done"
+
+
+async def test_what_takes_too_long_is_cut() -> None:
+    slow = Slow()
+    port = await slow.listener.listen("127.0.0.1", 0)
+    first = asyncio.create_task(get(port))
+    await slow.entered.wait()
+    assert not await slow.listener.drain(0.01)
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await first
+
+
+async def test_idle_connections_do_not_hold_up_the_end() -> None:
+    slow = Slow()
+    slow.proceed.set()
+    port = await slow.listener.listen("127.0.0.1", 0)
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{port}/") as response:
+            await response.read()
+        async with asyncio.timeout(5):
+            assert await slow.listener.drain(60)
+
+
+async def test_a_taken_port_keeps_the_server_from_starting() -> None:
+    one, two = Slow(), Slow()
+    port = await one.listener.listen("127.0.0.1", 0)
+    with pytest.raises(StartError, match=f"cannot listen on 127.0.0.1 port {port}"):
+        await two.listener.listen("127.0.0.1", port)
+    await one.listener.drain(0)
+    await two.listener.drain(0)
