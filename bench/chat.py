@@ -74,7 +74,7 @@ def _chat(target: Target, connection: Connection) -> float:
 
 def _stream(target: Target, connection: Connection) -> float:
     request = target.stream_request(STREAM_TEXT)
-    return connection.stream(request, target.first_token, target.last_event).first_token
+    return connection.first_token(request, target.first_token, target.last_event)
 
 
 def _figures(seconds: list[float]) -> Figures:

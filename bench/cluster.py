@@ -1,8 +1,8 @@
 """From `kubectl apply` of Provider, Agent and Instance to the first answered chat, on the running cluster.
 
-The way of a user: apply, wait for the condition Ready, ask from a pod with its own token. The model server, the
-caller's pod and the image on the node are there before. Where no cluster with the operator runs, the line says
-so instead of giving a figure.
+The way of a user: apply, wait for the condition Ready, ask from a pod with its own token. The model server,
+the caller's pod and the image on the node are there before. Where no cluster with the operator runs, the
+line says so instead of giving a figure.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def find() -> Interpreter:
     ]
     kind = "Debian's" if DEBIAN.exists() else "not Debian's, which is absent"
     found = Interpreter(chosen, f"{version.strip()} ({kind})")
-    compile_all = [chosen, "-m", "compileall", "-q", str(ROOT / "operator" / "gagarin")]
+    compile_all: list[str | Path] = [chosen, "-m", "compileall", "-q", str(ROOT / "operator" / "gagarin")]
     subprocess.run(compile_all, check=True)
     return found
 
@@ -59,10 +59,8 @@ def _debian() -> Path:
     if not done.exists():
         sys.stderr.write(f"making {folder} from {LOCK.name}\n")
         shutil.rmtree(folder, ignore_errors=True)
-        uv = [sys.executable, "-m", "uv", "--quiet"]
-        subprocess.run([*uv, "venv", "--python", DEBIAN, folder], check=True)
-        install = [
-            *uv,
+        _uv("venv", "--python", DEBIAN, folder)
+        _uv(
             "pip",
             "install",
             "--python",
@@ -70,7 +68,12 @@ def _debian() -> Path:
             "--require-hashes",
             "--no-deps",
             "--compile-bytecode",
-        ]
-        subprocess.run([*install, "-r", LOCK], check=True)
+            "-r",
+            LOCK,
+        )
         done.touch()
     return python
+
+
+def _uv(*arguments: str | Path) -> None:
+    subprocess.run([sys.executable, "-m", "uv", "--quiet", *arguments], check=True)

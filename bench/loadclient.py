@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import json
 import re
+import selectors
 import socket
 import time
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 _READ = 1 << 18
 _PATIENCE = 60.0
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _END_OF_CHUNKS = b"\r\n0\r\n\r\n"
+_TAIL = 1024
+_LEAST_CHUNK = len('event: token\ndata: {"text":"a"}\n\n')
 
 
 class BadAnswerError(RuntimeError):
     """An answer was not the one that was asked for; nothing measured with it would mean anything."""
-
-
-class Streamed(NamedTuple):
-    """A whole stream: seconds until the first token, and bytes in all."""
-
-    first_token: float
-    size: int
 
 
 def post(path: str, body: dict[str, Any], token: str) -> bytes:
@@ -56,9 +53,9 @@ class Connection:
         """Seconds for one call, from the first byte sent to the last one received."""
         start = time.perf_counter()
         self._socket.sendall(request)
-        answer = self._receive()
+        answer = self.receive()
         while (missing := _missing(answer)) > 0:
-            answer += self._receive()
+            answer += self.receive()
             assert missing
         taken = time.perf_counter() - start
         _check(answer)
@@ -67,35 +64,40 @@ class Connection:
     def status(self, request: bytes) -> int:
         """The status of a call without interest in its body."""
         self._socket.sendall(request)
-        answer = self._receive()
+        answer = self.receive()
         while _missing(answer) > 0:
-            answer += self._receive()
+            answer += self.receive()
         return int(answer[9:12])
 
     def until(self, request: bytes, marker: bytes) -> tuple[float, bytes]:
         """Seconds until `marker` has arrived, and all that has arrived by then."""
         start = time.perf_counter()
         self._socket.sendall(request)
-        answer = self._receive()
+        answer = self.receive()
         while marker not in answer:
             _check(answer)
-            answer += self._receive()
+            answer += self.receive()
         return time.perf_counter() - start, answer
 
-    def stream(self, request: bytes, first: bytes, last: bytes) -> Streamed:
-        """Take a whole stream; `first` marks its first token and `last` is in its last event."""
-        first_token, tail = self.until(request, first)
-        _check(tail)
-        size = len(tail)
-        while not tail.endswith(_END_OF_CHUNKS):
-            data = self._receive()
-            size += len(data)
-            tail = tail[-1024:] + data
-        if last not in tail[-1024:]:
-            raise BadAnswerError(f"a stream ended without {last!r}: {tail[-1024:]!r}")
-        return Streamed(first_token, size)
+    def first_token(self, request: bytes, first: bytes, last: bytes) -> float:
+        """Seconds until the first token of a stream, which is then read to its end."""
+        seconds, answer = self.until(request, first)
+        tail = Tail(last)
+        tail.take(answer)
+        while not tail.is_over:
+            tail.take(self.receive())
+        return seconds
 
-    def _receive(self) -> bytes:
+    def send(self, request: bytes) -> None:
+        """Send without waiting for the answer."""
+        self._socket.sendall(request)
+
+    def fileno(self) -> int:
+        """For `selectors`."""
+        return self._socket.fileno()
+
+    def receive(self) -> bytes:
+        """What has arrived, at least one byte. Raises `BadAnswerError` at the end of the connection."""
         data = self._socket.recv(_READ)
         if not data:
             raise BadAnswerError("the connection was closed")
@@ -112,6 +114,52 @@ class Connection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Tail:
+    """The end of a stream that is being read; the rest is only counted. `last` has to be in its last event."""
+
+    def __init__(self, last: bytes) -> None:
+        self._last = last
+        self._end = b""
+        self.size = 0
+
+    def take(self, data: bytes) -> None:
+        """More of the stream."""
+        if not self.size:
+            _check(data)
+        self.size += len(data)
+        self._end = self._end[-_TAIL:] + data[-_TAIL:]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the stream has ended. Raises `BadAnswerError` if that was too early."""
+        if not self._end.endswith(_END_OF_CHUNKS):
+            return False
+        if self._last not in self._end:
+            raise BadAnswerError(f"a stream ended without {self._last!r}: {self._end!r}")
+        return True
+
+
+def take_all(connections: Sequence[Connection], request: bytes, last: bytes, chunks: int) -> None:
+    """The same stream on every connection at once, to the end. Raises `BadAnswerError` if one is too short."""
+    with selectors.DefaultSelector() as selector:
+        for connection in connections:
+            connection.send(request)
+            selector.register(connection, selectors.EVENT_READ, Tail(last))
+        while selector.get_map():
+            for key, _ in selector.select(_PATIENCE):
+                connection, tail = key.fileobj, key.data
+                assert isinstance(connection, Connection)
+                tail.take(connection.receive())
+                if tail.is_over:
+                    selector.unregister(connection)
+                    _check_size(tail.size, chunks)
+
+
+def _check_size(size: int, chunks: int) -> None:
+    if size < chunks * _LEAST_CHUNK:
+        raise BadAnswerError(f"a stream of {size} bytes has not the {chunks} chunks that were asked for")
 
 
 def _missing(answer: bytes) -> int:

@@ -75,7 +75,7 @@ def load_goals(file: Path = GOALS_FILE) -> dict[str, Goal]:
 def judge(measured: Measurement, goals: Mapping[str, Goal]) -> Line:
     """The line of a measurement; `met` is null without a goal, or without a figure to hold against it."""
     goal = goals.get(measured.name)
-    figure = goal and (measured.value if goal.of == "value" else measured.ratio)
+    figure = measured.ratio if goal is not None and goal.of == "ratio" else measured.value
     return Line(
         name=measured.name,
         value=_round(measured.value),

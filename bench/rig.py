@@ -1,4 +1,4 @@
-"""What is measured, set up as in a pod: the stub model server, the Go proxy before it, the chat server before it.
+"""What is measured, set up as in a pod: the stub model server, and before it the Go proxy or the chat server.
 
 All on loopback, each in a process of its own. A `Target` is one of the three ways to ask the same model.
 """
@@ -25,6 +25,7 @@ PROMPT = "You are a friendly greeter. Answer in one short sentence."
 MODEL = "stub-chat"
 KEY = "not-a-real-key"
 KEY_FILE = "bench/model-key/api-key"
+STUB_OPTIONS = ("--port", "0", "--record", "0", "--drain-seconds", "0")
 PATIENT = Timeouts(connect=5.0, first_token=600.0, between_tokens=600.0, total=600.0)
 
 
@@ -78,7 +79,7 @@ class Rig:
     @contextmanager
     def proxy(self, binary: Path) -> Iterator[Target]:
         """The Go reverse proxy, on one core."""
-        command = [binary, "-upstream", f"http://127.0.0.1:{self._stub.port}"]
+        command: list[str | Path] = [binary, "-upstream", f"http://127.0.0.1:{self._stub.port}"]
         with Process(command, self._folder / "proxy.log", {"GOMAXPROCS": "1"}) as process:
             yield _openai("Go reverse proxy", process)
 
@@ -144,7 +145,9 @@ def start(interpreter: Interpreter) -> Iterator[Rig]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gagarin-bench-")))
         authority = stack.enter_context(Authority())
-        command = [interpreter.python, "-m", "gagarin.stub", "--host", "127.0.0.1"]
-        options = ["--port", "0", "--record", "0", "--drain-seconds", "0"]
-        stub = Process([*command, *options], folder / "stub.log", interpreter.environment)
+        command: list[str | Path] = [
+            *(interpreter.python, "-m", "gagarin.stub", "--host", "127.0.0.1"),
+            *STUB_OPTIONS,
+        ]
+        stub = Process(command, folder / "stub.log", interpreter.environment)
         yield Rig(interpreter, authority, folder, stack.enter_context(stub))

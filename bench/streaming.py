@@ -1,8 +1,9 @@
-"""How many chunks of a stream a second of CPU time passes on, of the proxy and of the chat server.
+"""How many chunks of streams a second of CPU time passes on, of the proxy and of the chat server.
 
 CPU time is the kernel's count for the process, so neither the client nor the stub is in it, and other work on
-the machine changes it little. `single`: the model writes each chunk by itself, as vendors do when tokens come
-one by one. `batched`: it writes 64 at a time, as they arrive when a connection is busy.
+the machine changes it little. Three ways for chunks to arrive: `paced`, many streams at once whose tokens come
+one by one, as in real use; `single`, one stream as fast as the model can write chunk by chunk; `batched`, one
+stream of which it writes 64 chunks at a time.
 """
 
 from __future__ import annotations
@@ -12,14 +13,38 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import NamedTuple
 
-from bench.loadclient import BadAnswerError, Connection
+from bench.loadclient import Connection, take_all
 from bench.results import Measurement
 from bench.rig import Target
 
 ROUNDS = 5
-STREAMS, CHUNKS = 5, 20_000
-_LEAST_CHUNK = len('event: token\ndata: {"text":"a"}\n\n')
-MODES = {"single": 1, "batched": 64}
+UNIT = "chunks per CPU-second"
+
+
+class Load(NamedTuple):
+    """Streams and how the model sends them: `concurrent` at once, `turns` times."""
+
+    concurrent: int
+    turns: int
+    chunks: int
+    directive: str
+
+    @property
+    def total(self) -> int:
+        """Chunks in all."""
+        return self.concurrent * self.turns * self.chunks
+
+    @property
+    def text(self) -> str:
+        """What to say to get such a stream."""
+        return f"[stub tokens={self.chunks} {self.directive}]"
+
+
+LOADS = {
+    "paced": Load(60, 1, 200, "between_tokens=0.01"),
+    "single": Load(1, 5, 20_000, "coalesce=1"),
+    "batched": Load(1, 15, 20_000, "coalesce=64"),
+}
 
 
 class Rates(NamedTuple):
@@ -31,41 +56,37 @@ class Rates(NamedTuple):
 
 def streaming(targets: Sequence[Target]) -> Iterator[Measurement]:
     """`targets` are the direct call, the proxy if there is one, and the chat server last."""
-    for mode, coalesce in MODES.items():
-        yield from _mode(targets, mode, coalesce)
+    for mode, load in LOADS.items():
+        rounds = [[_rates(target, load) for target in targets] for _ in range(ROUNDS + 1)][1:]
+        cpu = [median(rates[index].cpu for rates in rounds) for index in range(len(targets))]
+        wall = [median(rates[index].wall for rates in rounds) for index in range(len(targets))]
+        yield from _reached(mode, wall)
+        yield from _used(mode, targets, cpu)
 
 
-def _mode(targets: Sequence[Target], mode: str, coalesce: int) -> Iterator[Measurement]:
-    rounds = [[_rates(target, coalesce) for target in targets] for _ in range(ROUNDS + 1)][1:]
-    cpu = [median(rates[index].cpu for rates in rounds) for index in range(len(targets))]
-    wall = [median(rates[index].wall for rates in rounds) for index in range(len(targets))]
-    unit = "chunks per second"
+def _reached(mode: str, wall: list[float]) -> Iterator[Measurement]:
+    """By the clock. Directly, it is what stub and client can do: they must be faster than what is measured."""
+    unit, name = "chunks per second", f"stream.chunks_per_second.{mode}"
     yield Measurement(name=f"stream.chunks_per_second.direct.{mode}", value=wall[0], unit=unit)
-    yield Measurement(
-        name=f"stream.chunks_per_second.{mode}",
-        value=wall[-1],
-        unit=unit,
-        versus="direct call",
-        reference=wall[0],
-    )
-    name, unit = f"stream.chunks_per_cpu_second.{mode}", "chunks per CPU-second"
+    yield Measurement(name=name, value=wall[-1], unit=unit, versus="direct call", reference=wall[0])
+
+
+def _used(mode: str, targets: Sequence[Target], cpu: list[float]) -> Iterator[Measurement]:
+    name = f"stream.chunks_per_cpu_second.{mode}"
     if len(targets) < 3:
-        yield Measurement(name=name, value=cpu[-1], unit=unit, note="no Go: no proxy beside it")
+        yield Measurement(name=name, value=cpu[-1], unit=UNIT, note="no Go: no proxy beside it")
         return
-    yield Measurement(name=f"stream.chunks_per_cpu_second.proxy.{mode}", value=cpu[1], unit=unit)
-    yield Measurement(name=name, value=cpu[-1], unit=unit, versus=targets[1].name, reference=cpu[1])
+    yield Measurement(name=f"stream.chunks_per_cpu_second.proxy.{mode}", value=cpu[1], unit=UNIT)
+    yield Measurement(name=name, value=cpu[-1], unit=UNIT, versus=targets[1].name, reference=cpu[1])
 
 
-def _rates(target: Target, coalesce: int) -> Rates:
-    request = target.stream_request(f"[stub tokens={CHUNKS} coalesce={coalesce}]")
+def _rates(target: Target, load: Load) -> Rates:
+    request = target.stream_request(load.text)
+    connections = [Connection(target.process.port) for _ in range(load.concurrent)]
     cpu, clock = target.process.cpu_seconds(), time.perf_counter()
-    with Connection(target.process.port) as connection:
-        for _ in range(STREAMS):
-            size = connection.stream(request, target.first_token, target.last_event).size
-            if size < CHUNKS * _LEAST_CHUNK:
-                raise BadAnswerError(f"{target.name}: {size} bytes are fewer than {CHUNKS} chunks have")
-    chunks = STREAMS * CHUNKS
-    return Rates(
-        cpu=chunks / max(target.process.cpu_seconds() - cpu, 0.01),
-        wall=chunks / (time.perf_counter() - clock),
-    )
+    for _ in range(load.turns):
+        take_all(connections, request, target.last_event, load.chunks)
+    used, taken = target.process.cpu_seconds() - cpu, time.perf_counter() - clock
+    for connection in connections:
+        connection.close()
+    return Rates(cpu=load.total / max(used, 0.01), wall=load.total / taken)

@@ -38,6 +38,8 @@ def up(settings: Settings, count: int, programs: Path) -> None:
     if absent:
         _prepare(settings, programs)
     for node in absent:
+        if wanted[0] not in absent:  # its object may be there from a former life, and still say Ready
+            kubectl.call(settings, "delete", "node", node.name, "--ignore-not-found")
         _start(settings, node, programs)
     _wait(settings, wanted)
 

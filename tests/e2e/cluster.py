@@ -5,6 +5,7 @@ Nothing here knows Gagarin. Waiting is by polling a read until it holds, with th
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,6 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import NotFoundError
-from kubernetes.stream import stream
 
 Object = dict[str, Any]
 T = TypeVar("T")
@@ -30,6 +30,10 @@ class Cluster:
         self._dynamic = DynamicClient(self._api)  # type: ignore[no-untyped-call]  # has no types
         self._kubeconfig = kubeconfig
         self._core = client.CoreV1Api(self._api)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._api.rest_client.pool_manager.clear()  # which the client itself never does
 
     def apply(self, *objects: Object) -> None:
         """Server-side apply, as `kubectl apply --server-side --force-conflicts`."""
@@ -90,22 +94,19 @@ class Cluster:
 
     def run_in(self, namespace: str, pod: str, *command: str) -> str:
         """What a command prints in a pod's first container; safe to call from several threads."""
-        api = client.CoreV1Api(_api_client(self._kubeconfig))
-        session = stream(
-            api.connect_get_namespaced_pod_exec,
-            pod,
+        kubectl = [
+            "kubectl",
+            "--kubeconfig",
+            str(self._kubeconfig),
+            "--namespace",
             namespace,
-            command=list(command),
-            stdout=True,
-            stderr=True,
-            stdin=False,
-            tty=False,
-            _preload_content=False,
-        )
-        session.run_forever(timeout=120)
-        errors = session.read_stderr()
-        assert session.returncode == 0, errors
-        return str(session.read_stdout())
+            "exec",
+            pod,
+            "--",
+        ]
+        done = subprocess.run([*kubectl, *command], capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def logs(self, namespace: str, pod: str) -> str:
         """What the pod has printed so far."""

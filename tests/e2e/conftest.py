@@ -38,8 +38,10 @@ def kubeconfig() -> Path:
 
 
 @pytest.fixture(scope="session")
-def cluster(kubeconfig: Path) -> Cluster:
-    return Cluster(kubeconfig)
+def cluster(kubeconfig: Path) -> Iterator[Cluster]:
+    cluster = Cluster(kubeconfig)
+    yield cluster
+    cluster.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -130,8 +130,6 @@ def _structural(schema: Json, definitions: Json) -> Json:
     kept = {key: value for key, value in merged.items() if key not in ("title", "$defs", "x-default")}
     if "description" in kept:
         kept["description"] = " ".join(kept["description"].split())
-    if kept.get("additionalProperties") is True:
-        del kept["additionalProperties"]
     if not _is_single(kept.get("default")):
         kept.pop("default", None)
     if "x-default" in merged:

@@ -21,6 +21,7 @@ _INSTANCE: tuple[tuple[str, Callable[[Any], bool]], ...] = (
 _AGENT: tuple[tuple[str, Callable[[Any], bool]], ...] = (
     ("spec.tools", lambda spec: bool(spec.tools)),
     ("spec.rag", lambda spec: bool(spec.rag)),
+    ("spec.retrieval", lambda spec: spec.retrieval is not None),
 )
 
 

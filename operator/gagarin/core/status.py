@@ -1,4 +1,4 @@
-"""The status of every kind: conditions that tell the truth, with documented reasons (see `core.problems`).
+"""The status of every kind: conditions that tell the truth, with documented reasons (see `core.reasons`).
 
 `Accepted` and `ResolvedRefs` say what is wrong with the resources; `Ready` of an Instance says whether the
 newest revision is rolled out and serving, in the pods' own words when it is not. `Reconciling` and `Stalled`
@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from gagarin.core import names
 from gagarin.core.objects import Object, key_of
-from gagarin.core.problems import REASON_BY_NAME, Problem
+from gagarin.core.problems import Problem
+from gagarin.core.reasons import REASON_BY_NAME
 from gagarin.core.render import revision_of
 from gagarin.core.resolve import Resolution
 from gagarin.core.rollout import hindrance, serving_revision

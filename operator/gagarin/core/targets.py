@@ -57,8 +57,7 @@ def chosen(
         inner = Place(place.owner, f"{place.field}.model")
         found = target(walk, Choice(inner, choice.provider_ref, choice.name, choice.params), "Chat", patch)
         return (found, ()) if found else None
-    if ref is None:
-        return None
+    assert ref is not None, "the schema demands exactly one of the two"
     return _named(walk, Place(place.owner, f"{place.field}.modelRef"), ref, patch)
 
 

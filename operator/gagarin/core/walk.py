@@ -16,7 +16,8 @@ from gagarin.api.schema import Schema
 from gagarin.core.graph import references
 from gagarin.core.objects import Key, Object, Objects
 from gagarin.core.permission import is_open_to, labels_of_namespace
-from gagarin.core.problems import REASON_BY_NAME, Problem
+from gagarin.core.problems import Problem
+from gagarin.core.reasons import REASON_BY_NAME
 
 Spec = TypeVar("Spec", bound=Schema)
 
@@ -128,8 +129,13 @@ class Walk:
             return True
         if is_open_to(allowed, labels_of_namespace(self.namespace, self.objects)):
             return True
-        hint = "see its spec.allowedNamespaces"
-        self.report(place, "RefNotPermitted", f"{key} is not open to namespace {self.namespace}: {hint}")
+        if allowed.source == "Selector" and not self.objects.get(Key("Namespace", "", self.namespace)):
+            # Not known is not forbidden: pods that run are not stopped for it.
+            message = f"{key} asks for labels of namespace {self.namespace}, which are not known"
+            self.report(place, "RefNotReady", message)
+        else:
+            message = f"{key} is not open to namespace {self.namespace}: see its spec.allowedNamespaces"
+            self.report(place, "RefNotPermitted", message)
         return False
 
 

@@ -1,6 +1,7 @@
 """A control plane that helm and kubectl install into, as a cluster's administrator would."""
 
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,16 @@ class Installation:
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
         answer = self.plane.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
         return bool(answer.body["status"]["allowed"])
+
+    def until_gone(self, path: str, seconds: float = 60) -> None:
+        """Return as soon as there is nothing at `path`.
+
+        Instead of kubectl's own wait, which was seen to go on for minutes after the last object was gone.
+        """
+        deadline = time.monotonic() + seconds
+        while (answer := self.plane.call("GET", path)).status != 404:
+            assert time.monotonic() < deadline, f"{path} is still there: {answer}"
+            time.sleep(0.05)
 
     def _run(self, program: str, *arguments: str | Path) -> str:
         done = self._started(program, *arguments)

@@ -35,5 +35,6 @@ def test_kubectl_alone_installs_and_removes_all_of_it(cluster: Installation) -> 
     said = cluster.kubectl("apply", "-k", MANIFESTS)
     assert "deployment.apps/gagarin-operator created" in said
     assert "unchanged" in cluster.kubectl("apply", "-k", MANIFESTS)
-    cluster.kubectl("delete", "-k", MANIFESTS)
-    assert cluster.plane.call("GET", DEFINITION).status == 404
+    cluster.kubectl("delete", "--wait=false", "-k", MANIFESTS)
+    cluster.until_gone(DEFINITION)
+    cluster.until_gone(f"/api/v1/namespaces/{SYSTEM}")

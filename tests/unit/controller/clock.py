@@ -1,7 +1,8 @@
-"""A clock with timers that moves when a test says so."""
+"""A clock with timers that moves when a test says so, and waiting for what a task brings about."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -43,3 +44,10 @@ class FakeTimers:
             if timer.due <= self.now and not timer.cancelled:
                 timer.cancel()
                 timer.call()
+
+
+async def until(holds: Callable[[], bool], seconds: float = 5) -> None:
+    """Return as soon as it holds; fail when that takes too long."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 -- a test waits for whatever it is
+            await asyncio.sleep(0.001)

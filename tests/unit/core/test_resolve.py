@@ -321,21 +321,32 @@ UNAVAILABLE: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"tools": [{"toolRef": {"name": "search"}}]}, "spec.tools"),
+        ({"rag": [{"name": "a", "type": "URL", "url": "https://x.example.com/a.md"}]}, "spec.rag"),
+        ({"retrieval": {}}, "spec.retrieval"),
+    ],
+    ids=["tools", "rag", "retrieval"],
+)
+def test_an_agent_that_this_version_cannot_run_is_fine_and_its_instance_is_not(
+    spec: dict[str, Any], field: str
+) -> None:
+    world = (a.agent(**spec), a.tool(), a.provider())
+    assert a.look(*world).problems == ()
+    reasons = [(problem.reason, problem.message) for problem in a.look(a.instance(), *world).problems]
+    assert reasons == [
+        ("NotAvailable", f"Agent demo/support, {field}: this version of Gagarin cannot do it yet")
+    ]
+
+
 @pytest.mark.parametrize(("spec", "field"), UNAVAILABLE, ids=[row[1] for row in UNAVAILABLE])
 def test_what_this_version_cannot_do_is_never_ignored(spec: dict[str, Any], field: str) -> None:
     resolution = a.look(a.instance(**spec), a.agent(), a.provider())
     assert [problem.reason for problem in resolution.problems] == ["NotAvailable"]
     assert resolution.problems[0].condition == "Accepted"
     assert resolution.problems[0].message.startswith(field)
-
-
-def test_an_agent_with_tools_is_fine_and_its_instance_is_not_available() -> None:
-    world = (a.agent(tools=[{"toolRef": {"name": "search"}}]), a.tool(), a.provider())
-    assert a.look(*world).problems == ()
-    reasons = [
-        (problem.reason, problem.message.split(":")[0]) for problem in a.look(a.instance(), *world).problems
-    ]
-    assert reasons == [("NotAvailable", "Agent demo/support, spec.tools")]
 
 
 def test_a_resource_of_another_namespace_has_to_open_itself() -> None:
@@ -348,7 +359,25 @@ def test_a_resource_of_another_namespace_has_to_open_itself() -> None:
         )
     ]
     assert closed.withdrawn
-    assert settled(on(a.provider("shared", PLATFORM, allowedNamespaces={"from": "All"})))
+    opened = settled(on(a.provider("shared", PLATFORM, allowedNamespaces={"from": "All"})))
+    assert opened.model.provider.namespace == PLATFORM
+
+
+def test_pods_are_not_stopped_because_labels_are_not_known() -> None:
+    by_label = {"from": "Selector", "selector": {"matchLabels": {"team": "red"}}}
+    shared = a.provider("shared", PLATFORM, allowedNamespaces=by_label)
+    unknown = on(shared)
+    assert a.told(unknown) == [
+        (
+            "RefNotReady",
+            "spec.overrides.model.providerRef: Provider platform/shared asks for labels of namespace demo, "
+            "which are not known",
+        )
+    ]
+    assert not unknown.withdrawn
+    item = a.instance(overrides={"model": {"providerRef": SHARED, "name": "gpt-5"}})
+    assert a.look(item, a.agent(), shared, a.namespace("demo", team="blue")).withdrawn
+    assert a.look(item, a.agent(), shared, a.namespace("demo", team="red")).resolved
 
 
 def test_the_namespace_of_the_pods_is_what_counts_along_the_whole_path() -> None:

@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 
 from gagarin.core.objects import Object
-from gagarin.core.problems import REASON_BY_NAME, REASONS, Problem
+from gagarin.core.problems import Problem
+from gagarin.core.reasons import REASON_BY_NAME, REASONS
 from gagarin.core.resolve import Resolution
 from gagarin.core.status import MESSAGE_CHARS, status_of, transitions
 from tests.unit.core import builders as a
 
 INSTANCE = a.instance()
 RESOLVED = a.look(INSTANCE, a.agent(), a.provider())
-COMPLETE = {"conditions": [{"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}]}
+COMPLETE: dict[str, Any] = {
+    "conditions": [{"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}]
+}
 
 
 def conditions(status: dict[str, Any]) -> dict[str, tuple[str, str]]:
@@ -243,6 +246,11 @@ def test_another_reason_for_the_same_status_is_told() -> None:
     )
     assert news(starting, failing) == [("Ready", "ImagePullFailed", "Warning")]
     assert news({}, starting) == [("Ready", "RollingOut", "Normal")]
+
+
+def test_only_one_reason_of_each_condition_is_good() -> None:
+    good = [(reason.condition, reason.name) for reason in REASONS if reason.status == "True"]
+    assert good == [("Accepted", "Accepted"), ("ResolvedRefs", "Resolved"), ("Ready", "Ready")]
 
 
 def test_reasons_have_one_name_and_one_meaning() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from gagarin.server import replystream, upstream
 from gagarin.server.errors import ProviderError
 from gagarin.server.provider import ModelClient, pause_after
 from gagarin.server.wire import Message, Reply, Usage
+from tests.unit.server.certificates import self_signed
 from tests.unit.server.providing import QUICK, model_at
 from tests.unit.server.upstream import (
     DONE,
@@ -337,6 +339,22 @@ async def test_a_provider_without_tls_behind_https(upstream: Upstream, tmp_path:
     async with model_at(upstream.url.replace("http:", "https:"), tmp_path, retries=0) as model:
         error = await failure_of(model)
     assert str(error) == "provider team-a/openai cannot be reached: TLS failed"
+
+
+async def test_a_certificate_is_checked_with_the_bundle(upstream: Upstream, tmp_path: Path) -> None:
+    certificate, key = self_signed("localhost")
+    pair = tmp_path / "pair.pem"
+    pair.write_text(certificate + key)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pair)
+    await upstream.stop()
+    await upstream.start(tls)
+    url = f"https://localhost:{upstream.port}"
+    async with model_at(url, tmp_path, ca_bundle=certificate) as model:
+        assert (await model.complete(HELLO)).text == "Good day."
+    async with model_at(url, tmp_path, retries=0) as model:
+        error = await failure_of(model)
+    assert str(error) == "provider team-a/openai cannot be reached: its certificate is not trusted"
 
 
 @pytest.fixture

@@ -1,0 +1,127 @@
+"""A proxy in front of the API server: it counts what the operator does, and can cut its connections."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+HOP_BY_HOP = {"connection", "host", "transfer-encoding", "content-length", "content-encoding"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request and how it was answered."""
+
+    method: str
+    path: str
+    query: str
+    status: int
+
+    @property
+    def is_write(self) -> bool:
+        return self.method != "GET"
+
+    def __str__(self) -> str:
+        """Verb, resource (with subresource) and name: `PATCH instances/status helper`."""
+        parts = self.path.split("/namespaces/", 1)[-1].split("/")[1:]
+        resource, name, *rest = [*parts, "", ""][: max(len(parts), 2)]
+        return " ".join(part for part in (self.method, "/".join([resource, *rest]), name) if part)
+
+
+class Proxy:
+    """Serves plain HTTP on loopback in a thread of its own."""
+
+    def __init__(self, server: str, ca_file: Path) -> None:
+        self.calls: list[Call] = []
+        self.port = 0
+        self._server = server
+        self._ssl = ssl.create_default_context(cafile=str(ca_file))
+        self._loop = asyncio.new_event_loop()
+        self._open: set[asyncio.Transport] = set()
+        self._down = False
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._do(self._start())
+
+    def cut(self) -> int:
+        """Close every connection, as a restarted load balancer does. Returns how many there were."""
+        return self._do(self._cut())
+
+    def go_down(self) -> None:
+        """Refuse everything until `come_back`."""
+        self._down = True
+        self.cut()
+
+    def come_back(self) -> None:
+        self._down = False
+
+    def stop(self) -> None:
+        self._do(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def writes(self, namespace: str, since: int = 0) -> list[str]:
+        """The writes in a namespace, without Leases and Events."""
+        calls = [call for call in self.calls[since:] if call.is_write and f"/{namespace}/" in call.path]
+        return [str(call) for call in calls if "/leases" not in call.path and "/events" not in call.path]
+
+    def _do(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
+
+    async def _start(self) -> None:
+        connector = aiohttp.TCPConnector(limit=0, ssl=self._ssl)
+        timeout = aiohttp.ClientTimeout(total=None)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
+        app = web.Application(client_max_size=2**24)
+        app.router.add_route("*", "/{path:.*}", self._forward)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.port = self._runner.addresses[0][1]
+
+    async def _stop(self) -> None:
+        await self._cut()
+        await self._runner.cleanup()
+        await self._session.close()
+
+    async def _cut(self) -> int:
+        transports = list(self._open)
+        for transport in transports:
+            transport.abort()
+        return len(transports)
+
+    async def _forward(self, request: web.Request) -> web.StreamResponse:
+        transport = request.transport
+        assert isinstance(transport, asyncio.Transport)
+        self._open.add(transport)
+        try:
+            if self._down:
+                return web.Response(status=503, text="down")
+            return await self._relay(request)
+        finally:
+            self._open.discard(transport)
+
+    async def _relay(self, request: web.Request) -> web.StreamResponse:
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
+        url = self._server + str(request.rel_url)
+        async with self._session.request(
+            request.method, url, headers=headers, data=await request.read()
+        ) as answer:
+            call = Call(request.method, request.path, request.query_string, answer.status)
+            self.calls.append(call)
+            response = web.StreamResponse(status=answer.status)
+            response.content_type = answer.content_type
+            if retry := answer.headers.get("Retry-After"):
+                response.headers["Retry-After"] = retry
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                await response.write(chunk)
+            return response
