@@ -46,13 +46,16 @@ class ClientPod:
     namespace: str
     name: str
 
+    def run(self, script: str, *arguments: str) -> str:
+        """What a Python script prints in the pod."""
+        return self.cluster.run_in(self.namespace, self.name, "python3", "-c", script, *arguments)
+
     def request(
         self, method: str, url: str, body: object = None, headers: dict[str, str] | None = None
     ) -> Answer:
         """Sends one request and returns whatever came back."""
         asked = {"method": method, "url": url, "body": body, "headers": headers or {}}
-        printed = self.cluster.run_in(self.namespace, self.name, "python3", "-c", SCRIPT, json.dumps(asked))
-        answer = json.loads(printed)
+        answer = json.loads(self.run(SCRIPT, json.dumps(asked)))
         if "error" in answer:
             return Answer(0, {}, answer["error"])
         return Answer(answer["status"], answer["headers"], answer["text"])

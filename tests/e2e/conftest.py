@@ -9,6 +9,7 @@ import os
 import secrets
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -105,9 +106,9 @@ def is_ready(item: Object | None) -> bool:
     return bool(item["status"].get("observedGeneration", generation) == generation)
 
 
-@pytest.fixture
-def namespace(cluster: Cluster) -> Iterator[str]:
-    """A namespace of its own for one test, with a key, a provider and callers `caller` and `stranger`."""
+@contextmanager
+def temporary_namespace(cluster: Cluster) -> Iterator[str]:
+    """A namespace with a key, a provider and callers `caller` (who may chat with `bot`) and `stranger`."""
     name = f"e2e-{secrets.token_hex(4)}"
     cluster.apply(
         resources.namespace(name),
@@ -121,12 +122,32 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     cluster.delete("Namespace", "", name)
 
 
-@pytest.fixture
-def bot(cluster: Cluster, namespace: str) -> str:
-    """The Instance `bot` of the Agent `agent`, Ready; its namespace."""
+def run_bot(cluster: Cluster, namespace: str) -> None:
+    """The Instance `bot` of the Agent `agent`, until it is Ready."""
     cluster.apply(resources.agent(namespace), resources.instance(namespace))
     eventually("Instance bot is Ready", lambda: cluster.get("Instance", namespace, "bot"), is_ready)
+
+
+@pytest.fixture
+def namespace(cluster: Cluster, client_pod: ClientPod) -> Iterator[str]:
+    """A namespace of its own for one test."""
+    with temporary_namespace(cluster) as name:
+        yield name
+
+
+@pytest.fixture
+def bot(cluster: Cluster, namespace: str) -> str:
+    """A running Instance for one test to change as it likes; its namespace."""
+    run_bot(cluster, namespace)
     return namespace
+
+
+@pytest.fixture(scope="session")
+def standing_bot(cluster: Cluster, client_pod: ClientPod) -> Iterator[str]:
+    """A running Instance that no test changes; its namespace."""
+    with temporary_namespace(cluster) as name:
+        run_bot(cluster, name)
+        yield name
 
 
 CallerOf = Callable[..., Caller]

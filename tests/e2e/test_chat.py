@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from tests.e2e import resources
 from tests.e2e.caller import ClientPod
 from tests.e2e.cluster import Cluster, eventually
 from tests.e2e.conftest import CallerOf, is_ready
 
+BURST = (Path(__file__).parent / "burst.py").read_text(encoding="utf-8")
 
-def test_an_agent_answers_with_its_prompt_its_model_and_its_key(bot: str, caller_of: CallerOf) -> None:
-    answer = caller_of(bot).chat("Hello")
+
+def test_an_agent_answers_with_its_prompt_its_model_and_its_key(
+    standing_bot: str, caller_of: CallerOf
+) -> None:
+    answer = caller_of(standing_bot).chat("Hello")
     assert answer.status == 200, answer
     assert 'You said: "Hello"' in answer.json["answer"]
     assert "stub-1" in answer.json["answer"]
     assert '"Be brief."' in answer.json["answer"]
 
 
-def test_a_conversation_goes_on(bot: str, caller_of: CallerOf) -> None:
-    caller = caller_of(bot)
+def test_a_conversation_goes_on(standing_bot: str, caller_of: CallerOf) -> None:
+    caller = caller_of(standing_bot)
     first = caller.chat("Hello").json
     second = caller.chat("And again", first["conversation"]).json
     assert second["conversation"] == first["conversation"]
     assert "2 earlier messages" in second["answer"]
 
 
-def test_a_stream_comes_token_by_token_and_ends_with_done(bot: str, caller_of: CallerOf) -> None:
-    events = caller_of(bot).stream("Hello").events
+def test_a_stream_comes_token_by_token_and_ends_with_done(standing_bot: str, caller_of: CallerOf) -> None:
+    events = caller_of(standing_bot).stream("Hello").events
     names = [name for name, _ in events]
     assert names.count("token") > 1
     assert names[-2:] == ["usage", "done"]
@@ -45,6 +51,22 @@ def test_a_stream_survives_a_change_of_the_prompt_and_the_next_answer_has_it(
     assert [name for name, _ in events].count("token") == 60
     assert events[-1][0] == "done"
     eventually("the new prompt answers", lambda: caller.chat("Hello"), lambda it: "Be verbose." in it.text)
+
+
+def test_no_chat_fails_while_a_new_prompt_rolls_out(
+    cluster: Cluster, client_pod: ClientPod, bot: str, caller_of: CallerOf
+) -> None:
+    caller = caller_of(bot)
+    assert caller.chat("Hello").status == 200
+    before = revision(cluster, bot, "bot")
+    url = f"http://bot.{bot}.svc/chat"
+    with ThreadPoolExecutor(1) as pool:
+        burst = pool.submit(client_pod.run, BURST, url, str(caller.token), "12")
+        cluster.apply(resources.agent(bot, prompt="Be verbose."))
+        result = json.loads(burst.result(timeout=60))
+    assert revision(cluster, bot, "bot") != before
+    assert result["answered"] > 10
+    assert result["failed"] == []
 
 
 def requests_with(client_pod: ClientPod, text: str) -> list[str]:

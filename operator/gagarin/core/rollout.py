@@ -14,8 +14,10 @@ from gagarin.core.render import revision_of
 
 def hindrance(deployment: Object, children: Sequence[Object], revision: str, now: str) -> Problem | None:
     """Why the newest revision does not serve in full, in the words of whoever keeps it from that; or None."""
-    if revision_of([deployment]) != revision or not _is_observed(deployment):
+    if revision_of([deployment]) != revision:
         return Problem("Ready", "RolloutPending", f"revision {revision} is not rolled out yet")
+    if not _is_observed(deployment):
+        return Problem("Ready", "RollingOut", f"revision {revision}: no pods started yet")
     if _is_complete(deployment):
         return None
     pods = [child for child in children if child["kind"] == "Pod" and _revision(child) == revision]

@@ -142,6 +142,8 @@ def _endpoint(settings: Settings) -> Endpoint:
             ca = settings.api_ca_file.read_text()
         except OSError as error:
             raise StartError(f"--api-ca-file {settings.api_ca_file}: {_reason(error)}") from error
+        if not ca.strip():  # the ssl module would take the system's certificates instead
+            raise StartError(f"--api-ca-file {settings.api_ca_file}: it is empty")
     return Endpoint(server=settings.api_server, token_file=settings.api_token_file, ca=ca)
 
 

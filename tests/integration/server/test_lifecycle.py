@@ -15,7 +15,7 @@ import pytest
 
 from gagarin.core.config import Auth, History, Limits
 from tests.integration.server.conftest import Start
-from tests.integration.server.serverprocess import ServerProcess
+from tests.integration.server.serverprocess import PATIENCE, ServerProcess
 from tests.unit.server.apiserver import ApiServer
 from tests.unit.server.upstream import Upstream, failing, piece, silent, sse, writing
 
@@ -253,6 +253,11 @@ async def test_metrics_and_health_are_on_the_second_port_only(
         (
             {},
             ["--api-server", "https://10.0.0.1", "--api-ca-file", "/dev/null"],
+            "--api-ca-file /dev/null: it is empty",
+        ),
+        (
+            {},
+            ["--api-server", "https://10.0.0.1", "--api-ca-file", __file__],
             "certificates cannot be read",
         ),
         ({}, ["--host", "203.0.113.1"], "cannot listen on 203.0.113.1"),
@@ -271,7 +276,8 @@ async def test_a_start_that_fails_says_why_and_where(
         stderr=PIPE,
         stdout=PIPE,
     )
-    _, errors = await process.communicate()
+    async with asyncio.timeout(PATIENCE):
+        _, errors = await process.communicate()
     assert process.returncode == 2
     assert reason in errors.decode()
     assert errors.decode().count("\n") == 1

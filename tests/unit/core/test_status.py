@@ -101,7 +101,7 @@ NOT_READY: list[tuple[str, dict[str, Any], str, str | None]] = [
     (
         "the Deployment controller has not looked yet",
         running(a.deployment("new", observedGeneration=1)),
-        "RolloutPending",
+        "RollingOut",
         "Reconciling",
     ),
     ("new pods start", running(a.deployment("new", updatedReplicas=0)), "RollingOut", "Reconciling"),
