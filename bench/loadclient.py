@@ -117,7 +117,7 @@ class Connection:
 
 
 class Tail:
-    """The end of a stream that is being read; the rest is only counted. `last` has to be in its last event."""
+    """The end of a stream that is being read; the rest is only counted. `last` is in its last event."""
 
     def __init__(self, last: bytes) -> None:
         self._last = last
@@ -142,18 +142,18 @@ class Tail:
 
 
 def take_all(connections: Sequence[Connection], request: bytes, last: bytes, chunks: int) -> None:
-    """The same stream on every connection at once, to the end. Raises `BadAnswerError` if one is too short."""
+    """The same stream on every connection at once, to the end. Raises `BadAnswerError` if one is short."""
+    tails = {connection.fileno(): Tail(last) for connection in connections}
     with selectors.DefaultSelector() as selector:
         for connection in connections:
             connection.send(request)
-            selector.register(connection, selectors.EVENT_READ, Tail(last))
+            selector.register(connection.fileno(), selectors.EVENT_READ, connection)
         while selector.get_map():
             for key, _ in selector.select(_PATIENCE):
-                connection, tail = key.fileobj, key.data
-                assert isinstance(connection, Connection)
-                tail.take(connection.receive())
+                tail = tails[key.fd]
+                tail.take(key.data.receive())
                 if tail.is_over:
-                    selector.unregister(connection)
+                    selector.unregister(key.fd)
                     _check_size(tail.size, chunks)
 
 

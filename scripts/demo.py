@@ -7,6 +7,7 @@ cluster can be made the same manifests run without one (`gagarin dev`).
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import time
@@ -55,7 +56,7 @@ class Tools:
     """The programs that the steps use, all of them pointed at the one cluster."""
 
     def __init__(self) -> None:
-        self._kubeconfig = output(*CLUSTER, "kubeconfig")
+        self._kubeconfig = output(*CLUSTER, "kubeconfig")  # never the user's own, unless CLUSTER=existing
         self._helm = Path(output(*CLUSTER, "binaries", "helm")) / "helm"
 
     def kubectl(self, *arguments: object) -> str:
@@ -67,15 +68,25 @@ class Tools:
     @property
     def prefix(self) -> str:
         """How a person points kubectl at the cluster."""
-        return f"export KUBECONFIG={self._kubeconfig}"
+        return f"export KUBECONFIG={self._kubeconfig.replace(str(Path.home()), '~', 1)}"
 
 
 def install(tools: Tools) -> None:
     place = ["--namespace", SYSTEM, "--create-namespace", "--wait"]
     repository, tag = IMAGE.rsplit(":", 1)
-    image = ["--set", f"image.repository={repository},image.tag={tag}"]
+    # The tag stays the same when the sources change; the annotation is what rolls the operator then.
+    image = ["--set", f"image.repository={repository},image.tag={tag},podAnnotations.sources={sources()}"]
     tools.helm("upgrade", "--install", "gagarin-crds", ROOT / "charts/gagarin-crds", *place)
     tools.helm("upgrade", "--install", "gagarin", ROOT / "charts/gagarin", *place, *image)
+
+
+def sources() -> str:
+    """A digest of what the image is made of."""
+    files = [ROOT / "images/Dockerfile", ROOT / "locks/image.txt", *(ROOT / "operator").rglob("*.py")]
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    return "s" + digest.hexdigest()[:12]
 
 
 def wait_until_ready(tools: Tools) -> None:

@@ -22,8 +22,8 @@ KINDS = ("provider", "model", "tool", "agent", "instance")
 INTRODUCTION = """\
 # Reference
 
-Group `gagarin.fyodorov.ai`, version `v1alpha1`, all kinds namespaced. `scripts/reference.py` writes this page from
-the CRDs; `kubectl explain instance.spec` shows the same in a terminal.
+Group `gagarin.fyodorov.ai`, version `v1alpha1`, all kinds namespaced. `scripts/reference.py` writes this page
+from the CRDs; `kubectl explain instance.spec` shows the same in a terminal.
 """
 
 Schema = dict[str, Any]
@@ -85,7 +85,8 @@ def rules(schema: Schema) -> Iterator[str]:
     """The messages of all validation rules, each once, in order."""
     for rule in schema.get("x-kubernetes-validations", []):
         yield rule["message"]
-    for part in (*schema.get("properties", {}).values(), schema.get("items"), schema.get("additionalProperties")):
+    inside = (schema.get("items"), schema.get("additionalProperties"))
+    for part in (*schema.get("properties", {}).values(), *inside):
         if isinstance(part, dict):
             yield from rules(part)
 

@@ -52,8 +52,8 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return await handler(request)
     except ApiError as error:
         return _error_response(error)
-    except HungUpError:
-        return web.Response()  # reaches nobody: the connection is closed
+    except (HungUpError, ConnectionError):
+        return web.Response()  # reaches nobody: the connection is closed, by us or by the client
     except web.HTTPRequestEntityTooLarge:
         message = f"The request body is larger than {MAX_BODY_BYTES} bytes."
         return _error_response(ApiError(413, message, code="request_too_large"))

@@ -276,8 +276,12 @@ async def test_a_start_that_fails_says_why_and_where(
         stderr=PIPE,
         stdout=PIPE,
     )
-    async with asyncio.timeout(PATIENCE):
-        _, errors = await process.communicate()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            _, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
     assert process.returncode == 2
     assert reason in errors.decode()
     assert errors.decode().count("\n") == 1

@@ -135,6 +135,17 @@ async def test_delays_add_up(stub: Running, stream: bool) -> None:
     assert clock() - start >= 0.16
 
 
+async def test_a_client_that_goes_in_the_middle_of_a_stream_is_no_error(
+    stub: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with post(stub, "tokens=200000") as response:
+        await response.content.readany()
+        response.close()
+    async with stub.http.get("/healthz") as response:
+        assert response.status == 200
+    assert caplog.records == []
+
+
 async def test_the_headers_of_a_stream_do_not_wait_for_the_first_token(stub: Running) -> None:
     async with post(stub, "first_token_delay=3600") as response:
         assert response.status == 200
