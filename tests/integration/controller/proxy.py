@@ -52,7 +52,8 @@ class Proxy:
 
     def cut(self) -> int:
         """Close every connection, as a restarted load balancer does. Returns how many there were."""
-        return self._do(self._cut())
+        count: int = self._do(self._cut())
+        return count
 
     def go_down(self) -> None:
         """Refuse everything until `come_back`."""
@@ -113,7 +114,7 @@ class Proxy:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
         url = self._server + str(request.rel_url)
         async with self._session.request(
-            request.method, url, headers=headers, data=await request.read()
+            request.method, url, headers=headers, data=await request.read() or None
         ) as answer:
             call = Call(request.method, request.path, request.query_string, answer.status)
             self.calls.append(call)

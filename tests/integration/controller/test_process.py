@@ -192,7 +192,6 @@ def grant(world: World, kind: str, rules: list[Object]) -> None:
         "subjects": [{"kind": "ServiceAccount", "name": "the-operator", "namespace": world.namespace}],
         "roleRef": {"apiGroup": group, "kind": kind, "name": name},
     }
-    for item in (role, binding):
-        path = f"/apis/{group}/v1{scope}/{item['kind'].lower()}s"
-        answer = world.plane.call("POST", path, item)
+    for plural, item in ((f"{kind.lower()}s", role), (f"{kind.lower()}bindings", binding)):
+        answer = world.plane.call("POST", f"/apis/{group}/v1{scope}/{plural}", item)
         assert answer.status == 201, answer.message

@@ -52,6 +52,7 @@ class ServerProcess:
         self.folder = folder
         self.api = api
         self.config = configured(upstream.url, **changed)
+        self.own_token = api.issuer.token("helper-agent", aud=["the-api-server"])
         self.lines: list[dict[str, Any]] = []
         self.url = self.ops_url = ""
         self._process: Process | None = None
@@ -79,7 +80,7 @@ class ServerProcess:
         """The configuration, the provider's key and our own token."""
         (self.folder / "data").mkdir(exist_ok=True)
         (self.folder / "agent.json").write_text(configuration.encode(self.config))
-        (self.folder / "token").write_text(self.api.issuer.token("helper-agent", aud=["the-api-server"]))
+        (self.folder / "token").write_text(self.own_token)
         self.write_key("first-key")
 
     def write_key(self, key: str) -> None:

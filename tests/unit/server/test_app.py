@@ -16,6 +16,7 @@ import pytest
 from gagarin.core.config import Auth, Config, History, Limits, ModelTarget
 from gagarin.server.app import ChatApi
 from gagarin.server.auth.access import Access
+from gagarin.server.auth.authority import Verb
 from gagarin.server.auth.gate import Gate
 from gagarin.server.auth.keys import KeyRing
 from gagarin.server.auth.tokens import Verifier
@@ -31,8 +32,9 @@ from tests.unit.server.auth.oracle import Oracle, account, quiet
 from tests.unit.server.issuer import AUDIENCE, ISSUER
 from tests.unit.server.providing import model_at, provider
 from tests.unit.server.upstream import Upstream, failing, piece, silent, sse, writing
+from tests.unit.server.waiting import until
 
-VERBS = ("create", "get", "delete")
+VERBS: tuple[Verb, ...] = ("create", "get", "delete")
 
 
 class Api:
@@ -117,11 +119,11 @@ async def test_an_answer_says_what_becomes_of_the_history_and_which_revision_it_
 async def test_a_history_that_no_rollout_loses_is_only_named(
     upstream: Upstream, tmp_path: Path, kind: Any
 ) -> None:
-    async with serving(upstream, tmp_path, history=History(type=kind)) as api:
-        async with api.session.post(
-            api.url + "/chat", json={"input": "Hello"}, headers=api.headers()
-        ) as response:
-            assert response.headers["Gagarin-History"] == kind
+    async with (
+        serving(upstream, tmp_path, history=History(type=kind)) as api,
+        api.session.post(api.url + "/chat", json={"input": "Hello"}, headers=api.headers()) as response,
+    ):
+        assert response.headers["Gagarin-History"] == kind
 
 
 @pytest.mark.parametrize(
@@ -160,11 +162,13 @@ async def test_a_body_that_never_ends_is_a_408_and_its_connection_is_closed(
         yield b'{"input": "'
         await asyncio.Event().wait()
 
-    async with serving(upstream, tmp_path, body_timeout=0.05) as api:
-        async with api.session.post(api.url + path, data=endless(), headers=api.headers()) as response:
-            assert response.status == 408
-            assert response.headers["Connection"] == "close"
-            assert (await response.json())["detail"] == "the body did not arrive within 0.05 s"
+    async with (
+        serving(upstream, tmp_path, body_timeout=0.05) as api,
+        api.session.post(api.url + path, data=endless(), headers=api.headers()) as response,
+    ):
+        assert response.status == 408
+        assert response.headers["Connection"] == "close"
+        assert (await response.json())["detail"] == "the body did not arrive within 0.05 s"
 
 
 async def test_a_body_whose_encoding_is_broken_is_a_400(api: Api) -> None:
@@ -211,15 +215,16 @@ async def test_every_route_asks_who_is_calling_before_anything_else(api: Api, me
 
 
 async def test_each_route_needs_its_verb(api: Api) -> None:
-    for verb, method, path in (
+    routes: list[tuple[Verb, str, str]] = [
         ("create", "POST", "/chat"),
         ("create", "POST", "/stream"),
         ("get", "GET", "/conversations"),
         ("get", "GET", "/conversations/x"),
         ("delete", "DELETE", "/conversations/x"),
-    ):
+    ]
+    for verb, method, path in routes:
         name = f"may-{verb}"
-        api.oracle.allowed = {(account(name).user, verb)}  # type: ignore[arg-type]  # one of the verbs
+        api.oracle.allowed = {(account(name).user, verb)}
         assert (await api.call(method, path, {"input": "a"}, name=name))[0] != 403
         api.oracle.allowed = {(account("may-others").user, other) for other in VERBS if other != verb}
         assert (await api.call(method, path, {"input": "a"}, name="may-others"))[0] == 403
@@ -375,8 +380,11 @@ async def test_a_client_that_goes_away_stops_the_model_call(api: Api, upstream: 
     call.cancel()
     async with asyncio.timeout(5):
         await upstream.abandoned.wait()
-        while not api.log("access"):
-            await asyncio.sleep(0.001)
+
+    async def logged() -> bool:
+        return bool(api.log("access"))
+
+    await until(logged)
     assert api.log("access")[0]["status"] in (200, 499)
 
 

@@ -25,6 +25,7 @@ from gagarin.server.wire import Message, Usage
 from tests.unit.server.auth.oracle import account, quiet
 from tests.unit.server.providing import model_at, provider
 from tests.unit.server.upstream import Upstream, answering, failing, piece, silent, sse, writing
+from tests.unit.server.waiting import until
 
 HELLO = Question("Hello")
 
@@ -179,9 +180,11 @@ async def test_questions_to_one_conversation_are_answered_one_after_the_other(
     second = asyncio.create_task(rig.chats.complete(rig.caller(), Question("two", first.conversation)))
     await upstream.asked.wait()
     third = asyncio.create_task(rig.chats.complete(rig.caller(), Question("three", first.conversation)))
-    async with asyncio.timeout(5):
-        while len(await rig.kept(first.conversation)) < 4:
-            await asyncio.sleep(0.001)
+
+    async def accepted() -> bool:
+        return len(await rig.kept(first.conversation)) == 4
+
+    await until(accepted)
     assert len(upstream.bodies) == 2
     upstream.proceed.set()
     await asyncio.gather(second, third)

@@ -42,7 +42,7 @@ async def test_turns_of_one_conversation_follow_each_other_in_order() -> None:
             return waited
 
     waited = await asyncio.gather(take("first"), take("second"), take("third"))
-    assert waited == [False, True, True]
+    assert list(waited) == [False, True, True]
     assert order == [f"{name} {what}" for name in ("first", "second", "third") for what in ("begins", "ends")]
     assert not line._waiting
 

@@ -22,7 +22,6 @@ from tests.unit.server.upstream import (
     FINISH,
     USED,
     Upstream,
-    answering,
     failing,
     hanging_up,
     piece,
@@ -176,7 +175,7 @@ async def test_the_pause_that_the_provider_asks_for_is_kept(
         pauses.append(seconds)
         await sleep(0)
 
-    monkeypatch.setattr(provider_module.asyncio, "sleep", remember)
+    monkeypatch.setattr(asyncio, "sleep", remember)
     upstream.behaviours = [failing(429, None, Retry_After="7"), failing(503, None, Retry_After="soon")]
     await model.complete(HELLO)
     assert [pause for pause in pauses if pause] == [7.0]
@@ -344,7 +343,7 @@ async def test_a_provider_without_tls_behind_https(upstream: Upstream, tmp_path:
 async def test_a_certificate_is_checked_with_the_bundle(upstream: Upstream, tmp_path: Path) -> None:
     certificate, key = self_signed("localhost")
     pair = tmp_path / "pair.pem"
-    pair.write_text(certificate + key)
+    rotate(pair, certificate + key)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(pair)
     await upstream.stop()
@@ -366,6 +365,10 @@ def key(tmp_path: Path) -> Path:
 
 
 KEY = "team-a/openai/key"
+
+
+def rotate(file: Path, value: str) -> None:
+    file.write_text(value)
 
 
 async def test_the_key_is_sent_as_bearer(upstream: Upstream, tmp_path: Path, key: Path) -> None:
@@ -393,7 +396,7 @@ async def test_headers_are_sent_from_values_and_files(upstream: Upstream, tmp_pa
 async def test_a_replaced_key_is_used_by_the_next_call(upstream: Upstream, tmp_path: Path, key: Path) -> None:
     async with model_at(upstream.url, tmp_path, api_key_file=KEY) as model:
         await model.complete(HELLO)
-        key.write_text("the second")
+        rotate(key, "the second")
         await streamed(model)
     assert [headers["Authorization"] for headers in upstream.headers] == ["Bearer first", "Bearer the second"]
 
@@ -402,17 +405,15 @@ async def test_a_refused_key_is_read_again_and_tried_once_more(
     upstream: Upstream, tmp_path: Path, key: Path
 ) -> None:
     async def refuse_and_rotate(request: object) -> object:
-        key.write_text("the second")
+        rotate(key, "the second")
         return await failing(401)(request)  # type: ignore[arg-type]  # only passed on
 
     upstream.behaviours = [refuse_and_rotate, failing(401)]  # type: ignore[list-item]  # as above
     async with model_at(upstream.url, tmp_path, api_key_file=KEY) as model:
         error = await failure_of(model)
         assert str(error) == "provider team-a/openai answered 401"
-        upstream.behaviours = [failing(401)]
-        key.write_text("the third")
-        upstream.behaviours = []
-        assert await model.complete(HELLO)
+        rotate(key, "the third")
+        assert (await model.complete(HELLO)).text == "Good day."
     assert [headers["Authorization"] for headers in upstream.headers] == [
         "Bearer first",
         "Bearer the second",

@@ -26,13 +26,14 @@ def parse(*chunks: bytes) -> list[bytes]:
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[list[bytes], bytes]:
     """Events and one of the many ways to write them."""
-    events = draw(st.lists(payloads, max_size=5))
+    events: list[list[bytes]] = draw(st.lists(payloads, max_size=5))
     end = draw(st.sampled_from(LINE_ENDS))
     text = draw(st.sampled_from([b"", b"\xef\xbb\xbf"]))
     for event in events:
         text += draw(st.sampled_from([b"", b": a comment" + end, b"event: token" + end, b"id" + end]))
         text += b"".join(b"data: " + line + end for line in event) + end
-    if events and draw(st.booleans()):
+    blank_line_left_out: bool = draw(st.booleans())
+    if events and blank_line_left_out:
         text = text.removesuffix(end)
     return [b"\n".join(event) for event in events], text
 

@@ -86,8 +86,9 @@ def test_a_reply_without_content_is_empty_or_the_refusal(message: dict[str, Any]
         b'{"choices":[]}',
         b'{"choices":[{}]}',
         b'{"choices":[{"message":{"content":1}}]}',
-    ]
-    + [b'{"choices":[{"message":{"content":"\xff"}}]}', b'{"choices":[{"message":{"content":"\\ud800"}}]}'],
+        b'{"choices":[{"message":{"content":"\xff"}}]}',
+        b'{"choices":[{"message":{"content":"\\ud800"}}]}',
+    ],
 )
 def test_anything_else_is_nonsense(body: bytes) -> None:
     with pytest.raises(Nonsense):

@@ -73,7 +73,7 @@ async def test_somebody_with_a_role_is_let_in(rig: Rig) -> None:
 
 async def test_the_scheme_is_known_in_any_case(rig: Rig) -> None:
     headers = CIMultiDict({"authorization": f"bEARER {rig.oracle.issuer.token('caller')}"})
-    assert await rig.gate.admit(headers, "create")
+    assert (await rig.gate.admit(headers, "create")).identity == account("caller")
 
 
 @pytest.mark.parametrize("value", [None, "", "Bearer", "Bearer ", "Basic YTpi", "token"])

@@ -45,6 +45,10 @@ async def test_many_at_once_are_all_kept(store: Store) -> None:
     assert len({turn.conversation for turn in turns if turn}) == 100
 
 
+def names(folder: Path) -> list[str]:
+    return [file.name for file in folder.iterdir()]
+
+
 async def test_what_is_kept_survives_a_restart(tmp_path: Path) -> None:
     for _ in range(2):
         store = SqliteStore(tmp_path, 10)
@@ -53,7 +57,7 @@ async def test_what_is_kept_survives_a_restart(tmp_path: Path) -> None:
         before = (await store.page(ANNA, 10, None)).conversations
         await store.close()
     assert len(before) == 2
-    assert [file.name for file in tmp_path.iterdir()] == [FILE_NAME]
+    assert names(tmp_path) == [FILE_NAME]
 
 
 async def test_a_store_that_is_not_open_says_so(tmp_path: Path) -> None:
