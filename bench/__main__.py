@@ -14,6 +14,8 @@ import msgspec
 
 from bench import chat, cluster, footprint, goproxy, interpreter, rig, streaming
 from bench.interpreter import Interpreter
+from bench.loadclient import BadAnswerError
+from bench.processes import ProcessError
 from bench.results import Measurement, judge, load_goals
 from bench.rig import Rig, Target
 
@@ -32,9 +34,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", action="append", choices=NAMES, help="run this one; may be repeated")
     wanted = parser.parse_args(arguments).only or NAMES
     goals = load_goals()
-    for measured in measure(wanted):
-        sys.stdout.write(msgspec.json.encode(judge(measured, goals)).decode() + "\n")
-        sys.stdout.flush()
+    try:
+        for measured in measure(wanted):
+            sys.stdout.write(msgspec.json.encode(judge(measured, goals)).decode() + "\n")
+            sys.stdout.flush()
+    except (BadAnswerError, ProcessError, subprocess.CalledProcessError) as error:
+        sys.stderr.write(f"bench: {error}\n")
+        return 1
     return 0
 
 

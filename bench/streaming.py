@@ -8,18 +8,16 @@ come one by one, as in real use; `single`, one stream as fast as the model can w
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import NamedTuple
 
-from bench.loadclient import BadAnswerError, Connection, take_all
+from bench.loadclient import Connection, take_all
 from bench.results import Measurement
 from bench.rig import Target
 
 ROUNDS = 5
-ATTEMPTS = 3
 UNIT = "chunks per CPU-second"
 
 
@@ -59,7 +57,7 @@ class Rates(NamedTuple):
 def streaming(targets: Sequence[Target]) -> Iterator[Measurement]:
     """`targets` are the direct call, the proxy if there is one, and the chat server last."""
     for mode, load in LOADS.items():
-        rounds = [[_steady_rates(target, load) for target in targets] for _ in range(ROUNDS + 1)][1:]
+        rounds = [[_rates(target, load) for target in targets] for _ in range(ROUNDS + 1)][1:]
         cpu = [median(rates[index].cpu for rates in rounds) for index in range(len(targets))]
         wall = [median(rates[index].wall for rates in rounds) for index in range(len(targets))]
         yield from _reached(mode, wall)
@@ -92,13 +90,3 @@ def _rates(target: Target, load: Load) -> Rates:
     for connection in connections:
         connection.close()
     return Rates(cpu=load.total / max(used, 0.01), wall=load.total / taken)
-
-
-def _steady_rates(target: Target, load: Load) -> Rates:
-    """Go's proxy drops a stream in some thousand, when a connection is closed just as it is taken again."""
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return _rates(target, load)
-        except BadAnswerError as error:
-            sys.stderr.write(f"{target.name}: {error}; measuring once more\n")
-    return _rates(target, load)

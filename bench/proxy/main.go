@@ -30,13 +30,22 @@ func main() {
 }
 
 // newProxy passes streams on at once, and keeps enough idle connections that none is opened anew for a call.
-func newProxy(target *url.URL) *httputil.ReverseProxy {
+//
+// Full duplex, because a model that answers at once otherwise loses a race: the server closes the request's body when
+// the response begins, the transport may still be looking for the end of that body, and then drops its connection.
+func newProxy(target *url.URL) http.Handler {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 1024
 	transport.Proxy = nil
-	return &httputil.ReverseProxy{
+	proxy := &httputil.ReverseProxy{
 		Rewrite:       func(request *httputil.ProxyRequest) { request.SetURL(target) },
 		Transport:     transport,
 		FlushInterval: -1,
 	}
+	return http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
+		if err := http.NewResponseController(response).EnableFullDuplex(); err != nil {
+			log.Fatal(err)
+		}
+		proxy.ServeHTTP(response, request)
+	})
 }

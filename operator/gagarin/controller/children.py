@@ -29,9 +29,11 @@ logger = logging.getLogger(__name__)
 
 LAST = "Deployment"  # its pods need the others
 JUDGED_BY_METADATA = frozenset(CHILD_KINDS) - {"Deployment"}
+STOPPED = {"metadata": {"annotations": {APPLIED: None}}, "spec": {"replicas": 0}}
 NEVER = "1"  # a resource version that no object has: "apply only if it does not exist"
 TAKEN_SECONDS = 30.0
-REFUSED_SECONDS = 60.0
+REFUSED_SECONDS = 300.0
+FORBIDDEN_SECONDS = 60.0  # a quota that is full now need not be then
 GOING_SECONDS = 5.0
 
 
@@ -80,13 +82,11 @@ class Children:
         """Stop an Instance that may not run any more: scale it to 0, and leave the rest for its return."""
         for deployment in self._store.children(instance, LAST):
             if deployment["spec"].get("replicas") != 0 and is_controlled_by(deployment, uid):
-                name, change = deployment["metadata"]["name"], {"spec": {"replicas": 0}}
-                resource = BY_KIND[LAST]
-                self._store.put(
-                    await self._cluster.patch(
-                        resource, instance.namespace, name, change, field_manager=FIELD_MANAGER
-                    )
+                name = deployment["metadata"]["name"]
+                live = await self._cluster.patch(
+                    BY_KIND[LAST], instance.namespace, name, STOPPED, field_manager=FIELD_MANAGER
                 )
+                self._store.put(live)
 
     def _is_applied(self, manifest: Object, uid: str) -> bool:
         key = key_of(manifest)
@@ -141,7 +141,8 @@ class Children:
             live = await self._cluster.apply(manifest, field_manager=FIELD_MANAGER)
         except (Invalid, Forbidden) as error:
             message = f"{key_of(manifest)} was refused: {error}"
-            raise Blocked(Problem("Ready", "ApplyFailed", message), REFUSED_SECONDS) from error
+            seconds = FORBIDDEN_SECONDS if isinstance(error, Forbidden) else REFUSED_SECONDS
+            raise Blocked(Problem("Ready", "ApplyFailed", message), seconds) from error
         self._store.put(_essence(live))
 
     async def _delete(self, key: Key, child: Object) -> None:

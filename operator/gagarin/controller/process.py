@@ -55,7 +55,7 @@ class Operator:
         self._queue = WorkQueue(loop)
         self._store = Store()
         self._intake = Intake(self._store, Graph(), self._queue)
-        self._referents = Referents(client, self._intake)
+        self._referents = Referents(client, self._intake, settings.namespaces)
         self._rollouts = Rollouts(settings.max_concurrent_rollouts, self._queue.add)
         self._events = Events(client, settings.pod_name, _now)
         self._health = Health(self._queue, settings.resync_seconds, loop.time)

@@ -1,16 +1,22 @@
-"""Secrets, ConfigMaps and Namespaces: a cluster is full of them, and only the referenced ones concern us.
+"""What our resources refer to, made sure of before it is judged.
 
-They are watched by their metadata (`feeds`), which tells that one changed; its content is read with a GET,
-when one of our resources refers to it. So memory does not grow with other people's objects, and Secrets that
+Secrets, ConfigMaps and Namespaces: a cluster is full of them, and only the referenced ones concern us. They
+are watched by their metadata (`feeds`), which tells that one changed; its content is read with a GET, when
+one of our resources refers to it. So memory does not grow with other people's objects, and Secrets that
 nobody named to us never leave the API server.
+
+Our own kinds: each has its own watch, and one may be ahead of another. Before a reference to one that we have
+not heard of counts as missing, the API server is asked, so that nobody reads of a mistake that was none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from gagarin.controller.cluster import Cluster, together
 from gagarin.controller.intake import Intake
 from gagarin.controller.store import version_of
-from gagarin.core.graph import references
+from gagarin.core.graph import OUR_KINDS, references
 from gagarin.core.objects import Key, Object, key_of
 from gagarin.kube.errors import Forbidden, NotFound
 from gagarin.kube.resources import BY_KIND
@@ -19,17 +25,17 @@ KINDS = ("Secret", "ConfigMap", "Namespace")
 
 
 class Referents:
-    """Keeps the referenced objects of these kinds in the store."""
+    """Keeps what is referred to in the store. With `namespaces`, others are never asked about."""
 
-    def __init__(self, cluster: Cluster, intake: Intake) -> None:
+    def __init__(self, cluster: Cluster, intake: Intake, namespaces: Collection[str] = ()) -> None:
         self._cluster = cluster
         self._intake = intake
+        self._namespaces = frozenset(namespaces)
         self._read: set[Key] = set()  # those whose state we know, be it that they do not exist
 
     async def ensure(self, item: Object) -> None:
-        """Read what `item`, and everything it refers to, refers to and we have not read yet."""
-        missing = self._closure(item) - self._read
-        if missing:
+        """Read what `item`, and everything it refers to, refers to and we do not know yet."""
+        while missing := self._unknown(item):
             await together(map(self._refresh, missing))
 
     async def noticed(self, metadata: Object) -> bool:
@@ -51,20 +57,20 @@ class Referents:
         """Forget what nobody refers to any more."""
         for key in [key for key in self._read if not self._concerns_us(key)]:
             self._read.discard(key)
-            self._intake.ignored(key)
+            if key.kind in KINDS:
+                self._intake.ignored(key)
 
     def _concerns_us(self, key: Key) -> bool:
         return bool(self._intake.graph.users(key))
 
     async def _refresh(self, key: Key) -> None:
-        metadata_only = key.kind == "Namespace"
+        before = self._intake.store.get(key)
         try:
             item = await self._cluster.get(
-                BY_KIND[key.kind], key.namespace, key.name, metadata_only=metadata_only
+                BY_KIND[key.kind], key.namespace, key.name, metadata_only=key.kind == "Namespace"
             )
         except NotFound:
-            known = self._intake.store.get(key)
-            self._intake.gone(key, version_of(known) if known else 0)
+            self._intake.gone(key, version_of(before) if before else 0)
         except Forbidden:
             if key.kind != "Namespace":
                 raise
@@ -73,14 +79,22 @@ class Referents:
             self._intake.seen(item)
         self._read.add(key)
 
-    def _closure(self, item: Object) -> set[Key]:
-        found: set[Key] = set()
+    def _unknown(self, item: Object) -> set[Key]:
+        """Along all references: what we know nothing of, not even that it does not exist."""
+        visited: set[Key] = set()
+        missing: set[Key] = set()
         waiting = list(references(item))
         while waiting:
             key = waiting.pop()
-            if key in found:
+            if key in visited:
                 continue
-            found.add(key)
-            if key.kind not in KINDS and (other := self._intake.store.get(key)) is not None:
-                waiting.extend(references(other))
-        return {key for key in found if key.kind in KINDS}
+            visited.add(key)
+            if key.kind in OUR_KINDS and (known := self._intake.store.get(key)) is not None:
+                self._read.discard(key)
+                waiting += references(known)
+            elif key not in self._read and self._is_in_sight(key):
+                missing.add(key)
+        return missing
+
+    def _is_in_sight(self, key: Key) -> bool:
+        return not self._namespaces or (key.namespace or key.name) in self._namespaces

@@ -74,6 +74,6 @@ def _news(status: dict[str, Any]) -> tuple[Any, ...]:
     conditions = {each["type"]: each for each in status.get("conditions") or ()}
     starting = {"Ready", "Reconciling"} if "Reconciling" in conditions else ()
     return (
-        *(status.get(name) for name in ("observedGeneration", "revision", "servingRevision")),
+        *(status.get(name) for name in ("observedGeneration", "revision")),
         *((name, each["status"], name in starting or each["reason"]) for name, each in conditions.items()),
     )

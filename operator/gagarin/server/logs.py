@@ -7,6 +7,7 @@ same form.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import traceback
@@ -33,11 +34,16 @@ class Sink(Protocol):
 
 
 class Log:
-    """Writes lines at or above a level, each with one call, so that lines of threads do not mix."""
+    """Writes lines at or above a level.
+
+    Within the event loop a line is written in the loop's next round, together with others: whoever waits for
+    an answer does not wait for the log as well.
+    """
 
     def __init__(self, level: str = "info", sink: Sink | None = None) -> None:
         self._level = LEVELS[level]
         self._sink = sink or sys.stdout.buffer
+        self._pending: list[bytes] = []
 
     def event(self, level: Level, message: str, **fields: Any) -> None:
         """Something happened to the server."""
@@ -56,13 +62,23 @@ class Log:
         """Somebody was let in, or was not."""
         self._write("info", "audit", fields)
 
+    def flush(self) -> None:
+        """Write what is pending now."""
+        lines, self._pending = self._pending, []
+        self._sink.write(b"".join(lines))
+        self._sink.flush()
+
     def _write(self, level: Level, kind: str, fields: dict[str, Any]) -> None:
         if LEVELS[level] < self._level:
             return
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = {"time": time, "level": level, "log": kind, **fields}
-        self._sink.write(_encode(line) + b"\n")
-        self._sink.flush()
+        self._pending += (_encode(line), b"\n")
+        try:
+            if len(self._pending) == 2:
+                asyncio.get_running_loop().call_soon(self.flush)
+        except RuntimeError:  # no event loop runs here
+            self.flush()
 
     def handle_logging(self) -> None:
         """Take over what libraries log."""

@@ -17,6 +17,7 @@ from gagarin.server import settings as options
 from gagarin.server.errors import StartError
 from gagarin.server.logs import Log
 from gagarin.server.process import serve
+from gagarin.server.settings import Settings
 
 CANNOT_START = 2
 
@@ -28,13 +29,21 @@ def main(arguments: Sequence[str]) -> int:
         settings = options.parse(arguments)
         termination_log = settings.termination_log
         config = load(settings.config)
-        log = Log(settings.log_level)
-        log.handle_logging()
-        asyncio.run(serve(settings, config, log))
+        run(settings, config)
     except StartError as error:
         report(str(error), termination_log)
         return CANNOT_START
     return 0
+
+
+def run(settings: Settings, config: Config) -> None:
+    """Serve until a signal. Raises `StartError`."""
+    log = Log(settings.log_level)
+    log.handle_logging()
+    try:
+        asyncio.run(serve(settings, config, log))
+    finally:
+        log.flush()
 
 
 def load(file: Path) -> Config:

@@ -12,7 +12,6 @@ import aiohttp
 
 from gagarin.core.config import Timeouts
 from gagarin.server import wire
-from gagarin.server.errors import ProviderError
 from gagarin.server.sse import EventTooLong, Parser
 from gagarin.server.upstream import Upstream
 from gagarin.server.wire import Nonsense, Usage
@@ -77,9 +76,6 @@ class ReplyStream:
                 return await self._read()
         except TimeoutError as error:
             raise self._upstream.too_slow("total" if left <= gap else "between_tokens") from error
-        except ProviderError as error:
-            error.retryable = False
-            raise
 
     async def _read(self) -> list[str]:
         try:
@@ -105,7 +101,7 @@ class ReplyStream:
             if chunk.error is not None:
                 raise self._upstream.error("interrupted", "reported an error in the middle of its answer")
             if chunk.usage is not None:
-                self.usage = chunk.usage
+                self.usage = wire.usage_of(chunk.usage)
             if chunk.choices:
                 self._finished = self._finished or chunk.finished
                 if text := chunk.text:

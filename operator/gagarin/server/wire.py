@@ -55,7 +55,7 @@ class _Choice(msgspec.Struct):
 
 class _Completion(msgspec.Struct):
     choices: list[_Choice]
-    usage: Usage | None = None
+    usage: Any = None
 
 
 class _Part(msgspec.Struct):
@@ -67,7 +67,7 @@ class Chunk(msgspec.Struct):
     """One event of a streamed reply."""
 
     choices: list[_Part] = []
-    usage: Usage | None = None
+    usage: Any = None
     error: Any = None
 
     @property
@@ -129,7 +129,7 @@ def completion(body: bytes) -> Reply:
     if not found.choices:
         raise Nonsense("it has no choices")
     content = found.choices[0].message
-    return Reply(content.content or content.refusal or "", found.usage)
+    return Reply(content.content or content.refusal or "", usage_of(found.usage))
 
 
 def chunk(data: bytes) -> Chunk:
@@ -138,6 +138,16 @@ def chunk(data: bytes) -> Chunk:
         return _chunk_decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Nonsense(_why(error)) from error
+
+
+def usage_of(counted: Any) -> Usage | None:
+    """The usage in a reply; None if there is none, or one that cannot be read: the answer is worth more."""
+    if counted is None:
+        return None
+    try:
+        return msgspec.convert(counted, Usage, strict=False)
+    except msgspec.ValidationError:
+        return None
 
 
 def error_code(body: bytes) -> str | None:

@@ -80,7 +80,7 @@ class Proxy:
     async def _start(self) -> None:
         connector = aiohttp.TCPConnector(limit=0, ssl=self._ssl)
         timeout = aiohttp.ClientTimeout(total=None)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
         app = web.Application(client_max_size=2**24)
         app.router.add_route("*", "/{path:.*}", self._forward)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)

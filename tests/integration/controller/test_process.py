@@ -154,12 +154,17 @@ def work_through(world: World, token: str, *, everywhere: bool) -> None:
     world.apply(world.secret(value="second"))
     world.apply(world.agent(prompt="You help briefly."))
     world.wait(lambda: any("PATCH pods" in write for write in world.proxy.writes(world.namespace)), "a nudge")
-    world.make_ready("helper")
-    world.wait(lambda: any("DELETE" in write for write in world.proxy.writes(world.namespace)), "pruning")
+    world.wait(lambda: rolled_out(world), "the old configuration to be pruned")
     world.quiet()
     assert operator.stop() == 0
     refused = [f"{call} {call.status}" for call in world.proxy.calls[since:] if call.status in (401, 403)]
     assert refused == []
+
+
+def rolled_out(world: World) -> bool:
+    """Let new pods become ready, until what the old ones needed is deleted."""
+    world.run_pods()
+    return any(write.startswith("DELETE configmaps") for write in world.proxy.writes(world.namespace))
 
 
 def documented_rules() -> dict[str, list[Object]]:

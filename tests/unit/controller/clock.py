@@ -49,5 +49,5 @@ class FakeTimers:
 async def until(holds: Callable[[], bool], seconds: float = 5) -> None:
     """Return as soon as it holds; fail when that takes too long."""
     async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 -- a test waits for whatever it is
+        while not holds():
             await asyncio.sleep(0.001)

@@ -6,7 +6,9 @@ import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from gagarin.controller.events import NOTE_LENGTH, Events
+import pytest
+
+from gagarin.controller.events import NOTE_LENGTH, WAITING, Events
 from gagarin.core.objects import Object
 from gagarin.core.status import Transition
 from gagarin.kube.errors import Unavailable
@@ -65,3 +67,10 @@ async def test_a_long_message_is_shortened_to_what_the_api_takes() -> None:
     (event,) = await send(FakeCluster(), (agent(), Transition("Ready", "False", "PodCrashed", "ä" * 2000)))
     assert len(event["note"].encode()) <= NOTE_LENGTH
     assert event["note"].endswith("…")
+
+
+def test_when_nothing_can_be_sent_for_long_the_newest_are_dropped(caplog: pytest.LogCaptureFixture) -> None:
+    events = Events(FakeCluster(), "pod-1", lambda: datetime(2030, 1, 1, tzinfo=UTC))
+    for _ in range(WAITING + 1):
+        events.tell(agent(), NEWS)
+    assert caplog.messages == ["an Event about support was dropped"]

@@ -82,18 +82,13 @@ async def test_the_metrics_count_resources_by_kind_and_readiness(address: str, b
     assert "gagarin_queue_depth 1.0" in text
 
 
-def test_a_log_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
+def test_a_log_line_is_one_json_object(own_logs: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
+    configure("info", "json")
+    assert isinstance(own_logs.handlers[0].formatter, JsonFormatter)
     try:
-        configure("info", "json")
-        try:
-            int("x")
-        except ValueError:
-            logging.getLogger("t").exception("failed: %s", "why\nnot")
-        assert isinstance(root.handlers[0].formatter, JsonFormatter)
-    finally:
-        root.handlers[:], root.level = before[0], before[1]
+        int("x")
+    except ValueError:
+        logging.getLogger("t").exception("failed: %s", "why\nnot")
     line = json.loads(capsys.readouterr().err)
     assert (line["level"], line["logger"], line["message"]) == ("error", "t", "failed: why\nnot")
     assert "ValueError: invalid literal" in line["trace"]

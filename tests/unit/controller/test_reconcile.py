@@ -6,7 +6,7 @@ import pytest
 
 from gagarin.core.names import REVISION, SECRETS_REVISION, labels
 from gagarin.core.objects import Key, Object
-from gagarin.kube.errors import Forbidden, Invalid, KubeError, Unavailable
+from gagarin.kube.errors import Forbidden, Invalid, KubeError, NotFound, Unavailable
 from tests.unit.controller.bench import Bench
 from tests.unit.core import builders as b
 
@@ -75,7 +75,7 @@ async def test_a_fresh_instance_costs_its_children_and_two_statuses(bench: Bench
     writes = await bench.settle()
     config = bench.names("ConfigMap")
     assert sorted(writes) == sorted([*FRESH, f"apply ConfigMap {config[0]}"])
-    assert bench.condition("Instance", "support")[:2] == ("False", "RolloutPending")
+    assert bench.condition("Instance", "support")[:2] == ("False", "RollingOut")
     rolled_out(bench)
     assert await bench.settle() == ["apply Instance/status support"]
     assert bench.condition("Instance", "support")[:2] == ("True", "Ready")
@@ -216,7 +216,7 @@ async def test_a_foreign_object_is_never_taken_over(bench: Bench) -> None:
     bench.cluster.remove(SERVICE)
     bench.timers.advance(30)
     assert "apply Service support" in await bench.settle()
-    assert bench.condition("Instance", "support")[1] == "RolloutPending"
+    assert bench.condition("Instance", "support")[1] == "RollingOut"
 
 
 async def test_children_of_a_former_instance_are_waited_for(bench: Bench) -> None:
@@ -351,7 +351,7 @@ async def test_waiting_for_a_rollout_is_told(bench: Bench) -> None:
     bench.cluster.add(b.agent(prompt="Be brief."))
     await spread.settle()
     reasons = {name: spread.condition("Instance", name)[1:] for name in ("one", "two")}
-    assert {reason for reason, _ in reasons.values()} == {"RolloutPending"}
+    assert {reason for reason, _ in reasons.values()} == {"RollingOut", "RolloutPending"}
     assert any("waits for its turn" in message for _, message in reasons.values())
 
 
@@ -369,9 +369,9 @@ async def test_a_refused_child_is_a_condition_with_the_servers_words(
     status, reason, message = bench.condition("Instance", "support")
     assert (status, reason) == ("False", "ApplyFailed")
     assert message == f"Service demo/support was refused: {refusal}"
-    bench.timers.advance(60)
+    bench.timers.advance(300)
     await bench.settle()
-    assert bench.condition("Instance", "support")[1] == "RolloutPending"
+    assert bench.condition("Instance", "support")[1] == "RollingOut"
 
 
 async def test_a_failure_of_the_cluster_is_raised_and_leaves_nothing_half_known(bench: Bench) -> None:
@@ -405,7 +405,7 @@ async def test_events_tell_transitions_and_nothing_twice(bench: Bench) -> None:
     await bench.settle()
     await bench.settle()
     told = [reason for about, reason in bench.told if about == "Instance support"]
-    assert told == ["RolloutPending", "Ready"]
+    assert told == ["RollingOut", "Ready"]
 
 
 async def test_a_tool_is_resolved(bench: Bench) -> None:
@@ -436,3 +436,39 @@ async def test_a_secret_that_nobody_refers_to_any_more_is_forgotten_and_can_retu
     await bench.settle()
     assert bench.store.get(key) is not None
     assert bench.condition("Provider", "openai", "ResolvedRefs")[0] == "True"
+
+
+async def test_a_pod_that_vanishes_while_it_is_told_is_no_failure(bench: Bench) -> None:
+    bench.cluster.add(b.instance())
+    await bench.settle()
+    pod(bench)
+    bench.cluster.time = "2030-01-01T00:05:00Z"
+    bench.cluster.add(b.secret(key="bmV3"))
+    bench.cluster.failing = [NotFound("gone", status=404)]
+    assert "patch Pod support-1" in await bench.settle()
+
+
+async def test_a_resource_that_vanishes_while_its_status_is_written_is_no_failure(bench: Bench) -> None:
+    await bench.settle()
+    bench.cluster.add(b.tool())
+    bench.cluster.failing = [NotFound("gone", status=404)]
+    await bench.settle()
+    bench.queue.add(Key("Tool", "demo", "search"))
+    await bench.settle()
+    assert bench.condition("Tool", "search", "Accepted")[0]
+
+
+async def test_a_child_that_somebody_else_deletes_first_is_no_failure(bench: Bench) -> None:
+    bench.cluster.add(b.instance())
+    await bench.settle()
+    rolled_out(bench)
+    bench.cluster.add(b.agent(prompt="Be brief."))
+    await bench.settle()
+    rolled_out(bench)
+    await bench.settle()
+    (kept,) = bench.names("ConfigMap")
+    stale = dict(bench.live("ConfigMap", kept))
+    stale["metadata"] = {**stale["metadata"], "name": "support-old"}
+    bench.cluster.add(stale)
+    bench.cluster.failing = [NotFound("gone", status=404)]
+    assert await bench.settle() == ["delete ConfigMap support-old"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from gagarin.controller.referents import Referents
 from gagarin.core.objects import Key
-from gagarin.kube.errors import Forbidden
+from gagarin.kube.errors import Forbidden, NotFound
 from gagarin.kube.resources import Resource
 from tests.unit.controller.apiserver import FakeCluster
 from tests.unit.controller.bench import Bench
@@ -59,3 +62,53 @@ async def test_namespaces_can_be_read_again() -> None:
     found = bench.store.get(Key("Namespace", "", "demo"))
     assert found is not None
     assert found["metadata"]["labels"] == {"tier": "gold"}
+
+
+async def test_a_secret_that_appears_while_we_ask_for_it_is_not_lost() -> None:
+    class LateCluster(FakeCluster):
+        """Answers 404, but only after the watch has told of the object."""
+
+        async def get(self, *args: Any, **options: Any) -> dict[str, Any]:
+            try:
+                return await super().get(*args, **options)
+            except NotFound:
+                bench.intake.seen(self.add(b.secret()))
+                raise
+
+    bench = Bench(LateCluster())
+    bench.intake.seen(bench.cluster.add(b.provider(apiKey=b.secret_ref())))
+    await bench.referents.ensure(b.provider(apiKey=b.secret_ref()))
+    assert bench.store.get(Key("Secret", "demo", "openai")) is not None
+
+
+async def test_what_another_watch_has_not_told_yet_is_asked_for_before_it_is_called_missing() -> None:
+    bench = Bench()
+    for item in (b.namespace("demo"), b.provider(), b.agent()):
+        bench.cluster.add(item)
+    bench.intake.seen(bench.cluster.add(b.instance()))  # the watch of Instances is ahead of the others
+    await bench.work()
+    assert bench.condition("Instance", "support", "ResolvedRefs")[0] == "True"
+    assert [reason for about, reason in bench.told if about == "Instance support"] == ["RollingOut"]
+
+
+async def test_what_is_missing_is_asked_for_once() -> None:
+    bench = Bench()
+    for _ in range(3):
+        await bench.referents.ensure(b.agent())
+    assert bench.cluster.reads == ["get Provider openai"]
+
+
+async def test_circles_of_references_end() -> None:
+    bench = Bench()
+    bench.cluster.add(b.model("a", fallbackRefs=[{"name": "b"}]))
+    bench.cluster.add(b.model("b", fallbackRefs=[{"name": "a"}]))
+    await bench.referents.ensure(b.model("a", fallbackRefs=[{"name": "b"}]))
+    assert "get Model b" in bench.cluster.reads
+
+
+async def test_other_namespaces_are_not_asked_about() -> None:
+    bench = Bench()
+    confined = Referents(bench.cluster, bench.intake, ("demo",))
+    far = {"providerRef": {"name": "shared", "namespace": "far"}, "name": "m"}
+    await confined.ensure(b.agent(model=far))
+    assert not any("shared" in read for read in bench.cluster.reads)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -28,9 +29,10 @@ def new_key(kid: str, algorithm: str = "RS256") -> Key:
 
 
 class Issuer:
-    """Signs tokens; `keys` are what it publishes."""
+    """Signs tokens; `keys` are what it publishes, `now` is its clock."""
 
-    def __init__(self, *keys: Key) -> None:
+    def __init__(self, *keys: Key, now: Callable[[], float] = time.time) -> None:
+        self.now = now
         self.keys = list(keys) or [new_key("first")]
 
     def jwks(self) -> bytes:
@@ -42,7 +44,7 @@ class Issuer:
         key = key or self.keys[0]
         header = {"alg": str(key.as_dict()["alg"]), "kid": str(key.as_dict()["kid"])}
         return jws.serialize_compact(
-            header, msgspec.json.encode(claims(name, **changed)), key, [header["alg"]]
+            header, msgspec.json.encode(claims(name, int(self.now()), **changed)), key, [header["alg"]]
         )
 
     def hmac_with_public_key(self) -> str:
@@ -53,9 +55,9 @@ class Issuer:
         return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
-def claims(name: str = "caller", **changed: Any) -> dict[str, Any]:
-    """What the API server puts into the token of a ServiceAccount."""
-    now = int(time.time())
+def claims(name: str = "caller", now: int | None = None, **changed: Any) -> dict[str, Any]:
+    """What the API server puts into the token of a ServiceAccount, made `now` (Unix time)."""
+    now = int(time.time()) if now is None else now
     account = {"name": name, "uid": f"uid-of-{name}"}
     members: dict[str, Any] = {
         "iss": ISSUER,

@@ -20,7 +20,11 @@ class Slow:
         self.entered = asyncio.Event()
         app = web.Application()
         app.router.add_get("/", self._wait)
+        app.router.add_get("/quick", self._quick)
         self.listener = Listener(app)
+
+    async def _quick(self, _: web.Request) -> web.Response:
+        return web.Response(text="done")
 
     async def _wait(self, _: web.Request) -> web.Response:
         self.entered.set()
@@ -57,6 +61,25 @@ async def test_what_takes_too_long_is_cut() -> None:
     assert not await slow.listener.drain(0.01)
     with pytest.raises(aiohttp.ClientConnectionError):
         await first
+
+
+async def test_idle_connections_are_closed_at_once_so_that_no_request_comes_over_them() -> None:
+    slow = Slow()
+    port = await slow.listener.listen("127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /quick HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200")
+    first = asyncio.create_task(get(port))
+    await slow.entered.wait()
+    draining = asyncio.create_task(slow.listener.drain(10))
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    assert not draining.done()
+    writer.close()
+    await writer.wait_closed()
+    slow.proceed.set()
+    assert await draining
+    assert await first == "done"
 
 
 async def test_idle_connections_do_not_hold_up_the_end() -> None:

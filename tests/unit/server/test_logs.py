@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 from collections.abc import Iterator
@@ -88,3 +89,16 @@ def test_a_library_s_error_keeps_its_trace(sink: io.BytesIO, library_log: loggin
 def test_a_value_that_json_does_not_know_is_written_as_text(sink: io.BytesIO) -> None:
     Log("info", sink).event("info", "odd", value=ValueError("x"))
     assert lines(sink)[0]["value"] == "x"
+
+
+async def test_within_the_event_loop_lines_are_written_in_its_next_round_together(sink: io.BytesIO) -> None:
+    log = Log("info", sink)
+    log.access(status=200)
+    log.access(status=201)
+    assert not sink.getvalue()
+    await asyncio.sleep(0)
+    assert [line["status"] for line in lines(sink)] == [200, 201]
+    log.access(status=202)
+    log.flush()
+    await asyncio.sleep(0)
+    assert [line["status"] for line in lines(sink)] == [200, 201, 202]

@@ -121,7 +121,22 @@ def test_a_chunk_has_a_piece_of_text() -> None:
 def test_the_last_chunks_have_the_end_and_the_usage() -> None:
     assert wire.chunk(msgspec.json.encode(FINISH)).finished
     used = wire.chunk(msgspec.json.encode(USED))
-    assert (used.text, used.finished, used.usage) == ("", False, Usage(**USAGE))
+    assert (used.text, used.finished, wire.usage_of(used.usage)) == ("", False, Usage(**USAGE))
+
+
+@pytest.mark.parametrize(
+    ("counted", "usage"),
+    [
+        (None, None),
+        ({}, Usage()),
+        ({"prompt_tokens": 7.0, "extra": {}}, Usage(prompt_tokens=7)),
+        ({"prompt_tokens": None}, None),
+        ("many", None),
+    ],
+)
+def test_a_usage_that_cannot_be_read_does_not_spoil_the_answer(counted: object, usage: Usage | None) -> None:
+    reply = wire.completion(msgspec.json.encode({**completion("Good day."), "usage": counted}))
+    assert reply == Reply("Good day.", usage)
 
 
 @pytest.mark.parametrize(

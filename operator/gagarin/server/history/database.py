@@ -26,6 +26,7 @@ PRAGMA synchronous = NORMAL;
 PRAGMA foreign_keys = ON;
 PRAGMA busy_timeout = 5000;
 PRAGMA secure_delete = ON;
+PRAGMA wal_autocheckpoint = 4000;
 """
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +11,7 @@ from gagarin.server.auth.identity import Owner
 from gagarin.server.errors import HistoryUnavailable, StartError
 from gagarin.server.history.database import Database
 from gagarin.server.history.store import Conversation, Page, Turn
+from gagarin.server.history.worker import Worker
 from gagarin.server.wire import Message
 
 FILE_NAME = "conversations.db"
@@ -25,7 +24,7 @@ class SqliteStore:
     def __init__(self, folder: Path, history: int) -> None:
         self._file = folder / FILE_NAME
         self._history = history
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="history")
+        self._thread = Worker("history")
         self._database: Database | None = None
 
     async def open(self) -> None:
@@ -36,7 +35,7 @@ class SqliteStore:
         """Finish the queue, then close the file."""
         if self._database is not None:
             await self._run(self._database.close)
-        self._thread.shutdown()
+        self._thread.stop()
 
     async def accept(self, owner: Owner, conversation: str | None, text: str) -> Turn | None:
         """Keep a question."""
@@ -72,6 +71,6 @@ class SqliteStore:
 
     async def _run(self, work: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await self._thread.run(work)
         except sqlite3.Error as error:
             raise HistoryUnavailable(f"{type(error).__name__}: {error}") from error

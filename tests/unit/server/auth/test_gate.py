@@ -33,10 +33,11 @@ class Rig:
             ("jane", "create"),
         }
         self.sink = io.BytesIO()
+        self.log = Log("info", self.sink)
         self.metrics = Metrics()
         verifier = Verifier(KeyRing(self.oracle, quiet()), ISSUER, (AUDIENCE,))
         access = Access(self.oracle, quiet(), 300.0)
-        self.gate = Gate(verifier, access, "helper", (AUDIENCE,), Log("info", self.sink), self.metrics)
+        self.gate = Gate(verifier, access, "helper", (AUDIENCE,), self.log, self.metrics)
 
     async def admit(self, name: str, *headers: tuple[str, str], verb: Verb = "create") -> Caller:
         bearer = ("Authorization", f"Bearer {self.oracle.issuer.token(name)}")
@@ -48,6 +49,7 @@ class Rig:
         return caught.value
 
     def audit(self) -> dict[str, Any]:
+        self.log.flush()
         line: dict[str, Any] = msgspec.json.decode(self.sink.getvalue().splitlines()[-1])
         return line
 
@@ -93,6 +95,7 @@ async def test_a_refused_token_is_a_401_that_says_why(rig: Rig) -> None:
     assert caught.value.status == 401
     assert 'error="invalid_token"' in caught.value.headers["WWW-Authenticate"]
     assert AUDIENCE in caught.value.detail
+    rig.log.flush()
     assert token not in rig.sink.getvalue().decode()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
@@ -19,17 +18,17 @@ from tests.unit.server.auth.oracle import Oracle, quiet
 from tests.unit.server.clock import Clock
 from tests.unit.server.issuer import AUDIENCE, ISSUER, Issuer, claims, new_key, tampered, unsigned
 
-NOW = time.time()
+NOW = 1_800_000_000.0
 
 
 class Rig:
     """A verifier, its issuer, and clocks."""
 
     def __init__(self, *algorithms: str) -> None:
-        self.issuer = Issuer(*(new_key(f"key-{name}", name) for name in algorithms))
+        self.now = Clock(NOW)
+        self.issuer = Issuer(*(new_key(f"key-{name}", name) for name in algorithms), now=self.now)
         self.oracle = Oracle(self.issuer)
         self.monotonic = Clock()
-        self.now = Clock(NOW)
         self.ring = KeyRing(self.oracle, quiet(), monotonic=self.monotonic)
         self.verifier = Verifier(self.ring, ISSUER, (AUDIENCE, "gagarin.team-a.svc"), self.now)
 
