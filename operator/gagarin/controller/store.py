@@ -56,7 +56,7 @@ class Store:
         """Take in an object. False when what we know is as new, or newer. The store keeps `item` itself."""
         key, version = key_of(item), version_of(item)
         known = self._objects.get(key)
-        if version < max(self._gone.get(key, 0), version_of(known) if known else -1):
+        if version <= max(self._gone.get(key, 0), version_of(known) if known else -1):
             return False
         if known is not None:
             self._unlink(key, known)

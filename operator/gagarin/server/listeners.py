@@ -16,7 +16,7 @@ class Listener:
     """One application on one port."""
 
     def __init__(self, app: web.Application) -> None:
-        self._busy = 0
+        self._busy: set[object] = set()  # the connections with a request under way
         self._idle = asyncio.Event()
         self._idle.set()
         app.middlewares.append(self._counted)
@@ -38,8 +38,7 @@ class Listener:
         """Stop listening, let what is under way finish, close. Whether all of it finished in time."""
         for site in list(self._runner.sites):
             await site.stop()
-        if self._runner.server is not None:
-            self._runner.server.pre_shutdown()
+        self._end_connections()
         try:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
@@ -49,13 +48,26 @@ class Listener:
         await self._runner.cleanup()
         return finished
 
+    def _end_connections(self) -> None:
+        """The idle ones now, the others after their answer.
+
+        aiohttp stops listening to idle connections without closing them: a request that came over one would
+        wait in vain until the end.
+        """
+        if (server := self._runner.server) is None:
+            return
+        server.pre_shutdown()
+        for connection in server.connections:
+            if connection not in self._busy:
+                connection.force_close()
+
     @web.middleware
     async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self._busy += 1
+        self._busy.add(request.protocol)
         self._idle.clear()
         try:
             return await handler(request)
         finally:
-            self._busy -= 1
+            self._busy.discard(request.protocol)
             if not self._busy:
                 self._idle.set()
