@@ -12,6 +12,7 @@ import os
 import aiohttp
 
 from gagarin.core.config import Provider
+from gagarin.core.vendors import VENDORS
 from gagarin.server import wire
 from gagarin.server.errors import ProviderError, ProviderFault, SecretUnreadable
 from gagarin.server.secretfiles import SecretFiles
@@ -19,7 +20,6 @@ from gagarin.server.tls import TrustStore
 
 MAX_ERROR_BYTES = 64 * 1024
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-_KEY_HEADER = {"Azure": "api-key"}
 
 
 class Upstream:
@@ -108,8 +108,8 @@ class Upstream:
                 headers[header.name] = self._secrets.read(file, again=again) if file else header.value or ""
             if (file := self._provider.api_key_file) is not None:
                 key = self._secrets.read(file, again=again)
-                name = _KEY_HEADER.get(self._provider.type)
-                headers[name or "Authorization"] = key if name else f"Bearer {key}"
+                name = VENDORS[self._provider.type].key_header
+                headers[name] = f"Bearer {key}" if name == "Authorization" else key
         except SecretUnreadable as error:
             raise self.error("no_key", f"cannot be asked: {error}") from error
         return headers

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from gagarin.core.config import ModelTarget
+from gagarin.core.vendors import VENDORS
 
 DONE = b"[DONE]"
 RESERVED = frozenset({"model", "messages", "stream", "stream_options", "tools", "tool_choice", "n"})
-_WITHOUT_STREAM_OPTIONS = frozenset({"Mistral"})  # answers 422 to them, and sends the usage anyway
 
 
 class Nonsense(ValueError):  # noqa: N818 -- says what happened
@@ -112,7 +112,7 @@ class Request:
             fixed["response_format"] = {"type": "json_schema", "json_schema": answer}
         self._fixed = fixed
         self._streamed: dict[str, Any] = {**fixed, "stream": True}
-        if target.provider.type not in _WITHOUT_STREAM_OPTIONS:
+        if VENDORS[target.provider.type].usage_on_request:
             self._streamed["stream_options"] = {"include_usage": True}
 
     def body(self, messages: Sequence[Message | msgspec.Raw], *, stream: bool) -> bytes:
