@@ -79,21 +79,19 @@ class Operator:
             logger.info("health and metrics on port %d; waiting for the Lease", port)
             if not await _before(stop, self._lease.acquire()):
                 return
+            holding = _task(self._lease.keep(), "lease")
             try:
-                if await _before(stop, self._resync()):
-                    await self._be_active(stop)
-            except LeaseLost:
-                raise
-            except BaseException:
-                await self._lease.release()
-                raise
-            await self._lease.release()
+                if await _before(stop, self._resync(), holding):
+                    await self._be_active(stop, holding)
+            finally:
+                await _cancel([holding])
+                if not isinstance(_error_of(holding), LeaseLost):
+                    await self._lease.release()
 
-    async def _be_active(self, stop: asyncio.Event) -> None:
+    async def _be_active(self, stop: asyncio.Event, holding: asyncio.Task[None]) -> None:
         self._rollouts.recover(self._rolling())
         workers = [_task(self._work(), f"worker {n}") for n in range(self._settings.workers)]
         others = [
-            _task(self._lease.keep(), "lease"),
             _task(self._resync_forever(), "resync"),
             _task(self._events.send(), "events"),
             *(
@@ -105,7 +103,7 @@ class Operator:
         self._health.state = "active"
         logger.info("active: %d objects known", len(self._store))
         try:
-            await _first(stop, [*workers, *others, kopf])
+            await _first(stop, [holding, *workers, *others, kopf])
             await self._finish(workers)
         finally:
             await _cancel([*workers, *others])
@@ -186,18 +184,22 @@ def _task(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]
     return asyncio.create_task(coroutine, name=name)
 
 
-async def _before(stop: asyncio.Event, coroutine: Coroutine[Any, Any, None]) -> bool:
-    """Did the coroutine end before `stop` was set? Raises what it raised."""
+async def _before(
+    stop: asyncio.Event, coroutine: Coroutine[Any, Any, None], *running: asyncio.Task[None]
+) -> bool:
+    """Did the coroutine end before `stop` was set? Raises what it raised, or what ended a running task."""
     task = asyncio.create_task(coroutine)
     try:
-        await _first(stop, [task], may_end=True)
+        await _first(stop, [task, *running], may_end=task)
         return task.done()
     finally:
         await _cancel([task])
 
 
-async def _first(stop: asyncio.Event, tasks: list[asyncio.Task[None]], *, may_end: bool = False) -> None:
-    """Wait until `stop` is set or one of the tasks ends, which they should not do unless they `may_end`."""
+async def _first(
+    stop: asyncio.Event, tasks: list[asyncio.Task[None]], may_end: asyncio.Task[None] | None = None
+) -> None:
+    """Wait until `stop` is set or a task ends, which only the one that `may_end` should do."""
     stopped = asyncio.create_task(stop.wait())
     try:
         done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -205,14 +207,18 @@ async def _first(stop: asyncio.Event, tasks: list[asyncio.Task[None]], *, may_en
         stopped.cancel()
     for task in done - {stopped}:
         await task  # raises its error
-        if not may_end:
+        if task is not may_end:
             raise RuntimeError(f"{task.get_name()} ended by itself")
 
 
 async def _cancel(tasks: list[asyncio.Task[None]], seconds: float = FINISH_SECONDS) -> None:
+    """Cancel tasks and wait for their end. What they raise was told already, or comes of the cancelling."""
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks, timeout=seconds)
     for task in tasks:
-        if task.done() and not task.cancelled():
-            task.exception()  # it was told already, or comes of the cancelling
+        _error_of(task)
+
+
+def _error_of(task: asyncio.Task[None]) -> BaseException | None:
+    return task.exception() if task.done() and not task.cancelled() else None

@@ -68,15 +68,17 @@ class Reconciler:
         """Bring one object about. Returns after how many seconds to look again, None: when something
         changes. Raises `KubeError` when the cluster could not be asked."""
         item = self._parts.store.get(key)
+        if item is not None:
+            await self._parts.referents.ensure(item)
+            item = self._parts.store.get(key)
         if item is None:
             self._forget(key)
             return None
         if "deletionTimestamp" in item["metadata"]:
             return None  # its children go with it: garbage collection by their ownerReferences
-        await self._parts.referents.ensure(item)
         resolution = resolve(item, self._parts.store)
         outcome = await self._bring_about(item, resolution) if key.kind == "Instance" else Outcome()
-        return _earliest(outcome.again, await self._report(key, resolution, outcome))
+        return _earliest(outcome.again, await self._report(item, resolution, outcome))
 
     async def _bring_about(self, item: Object, resolution: Resolution) -> Outcome:
         if resolution.resolved is None:
@@ -156,10 +158,11 @@ class Reconciler:
             return
         self._parts.store.put(live)
 
-    async def _report(self, key: Key, resolution: Resolution, outcome: Outcome) -> float | None:
+    async def _report(self, judged: Object, resolution: Resolution, outcome: Outcome) -> float | None:
+        key = key_of(judged)
         item = self._parts.store.get(key)
-        if item is None:
-            return None
+        if item is None or not _is_same_spec(item, judged):
+            return None  # what was found out is about an older spec; the newer one waits in the queue
         children = self._parts.store.children(key, "Deployment", "ReplicaSet", "Pod")
         now = self._parts.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         status = status_of(
@@ -171,6 +174,10 @@ class Reconciler:
     def _forget(self, key: Key) -> None:
         self._parts.rollouts.leave(key)
         self._parts.statuses.forget(key)
+
+
+def _is_same_spec(one: Object, other: Object) -> bool:
+    return all(one["metadata"].get(name) == other["metadata"].get(name) for name in ("uid", "generation"))
 
 
 def _is_moving(status: Object) -> bool:

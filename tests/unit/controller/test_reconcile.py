@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gagarin.core.names import REVISION, SECRETS_REVISION, labels
 from gagarin.core.objects import Key, Object
 from gagarin.kube.errors import Forbidden, Invalid, KubeError, NotFound, Unavailable
+from tests.unit.controller.apiserver import FakeCluster
 from tests.unit.controller.bench import Bench
 from tests.unit.core import builders as b
 
@@ -472,3 +475,22 @@ async def test_a_child_that_somebody_else_deletes_first_is_no_failure(bench: Ben
     bench.cluster.add(stale)
     bench.cluster.failing = [NotFound("gone", status=404)]
     assert await bench.settle() == ["delete ConfigMap support-old"]
+
+
+async def test_what_was_found_of_an_older_spec_is_not_told_of_a_newer_one() -> None:
+    class BusyCluster(FakeCluster):
+        """Somebody edits the Instance while its children are applied."""
+
+        async def apply(self, item: Object, **options: Any) -> Object:
+            if item["kind"] == "Deployment" and not edited:
+                edited.append(bench.cluster.add(b.instance(title="Newer")))
+                bench.intake.seen(edited[0])
+            return await super().apply(item, **options)
+
+    edited: list[Object] = []
+    bench = Bench(BusyCluster())
+    for item in (b.namespace("demo"), b.provider(), b.agent(), b.instance()):
+        bench.cluster.add(item)
+    writes = await bench.settle()
+    assert sum(write == "apply Instance/status support" for write in writes) == 1
+    assert bench.live("Instance", "support")["status"]["observedGeneration"] == 2
