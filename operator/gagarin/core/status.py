@@ -92,13 +92,9 @@ def transitions(old: dict[str, Any], new: dict[str, Any]) -> list[Transition]:
             continue
         if was or news.condition == "Ready" or news.status == "False":
             changed.append(news)
-    told = {news.reason for news in changed if news.condition != "Ready"}
-    return [
-        news
-        for news in changed
-        if news.condition in ("Accepted", "ResolvedRefs")
-        or (news.condition == "Ready" and news.reason not in told)
-    ]
+    causes = [news for news in changed if news.condition in ("Accepted", "ResolvedRefs")]
+    told = {news.reason for news in causes}
+    return causes + [news for news in changed if news.condition == "Ready" and news.reason not in told]
 
 
 def _accepted(resolution: Resolution) -> Condition:

@@ -248,6 +248,16 @@ def test_another_reason_for_the_same_status_is_told() -> None:
     assert news({}, starting) == [("Ready", "RollingOut", "Normal")]
 
 
+def test_a_failure_that_takes_the_place_of_another_is_told() -> None:
+    failing = running(
+        a.deployment("new", availableReplicas=0), a.pod("new", **a.waiting("ErrImagePull", "no"))
+    )
+    assert news(BROKEN, failing) == [
+        ("ResolvedRefs", "Resolved", "Normal"),
+        ("Ready", "ImagePullFailed", "Warning"),
+    ]
+
+
 def test_only_one_reason_of_each_condition_is_good() -> None:
     good = [(reason.condition, reason.name) for reason in REASONS if reason.status == "True"]
     assert good == [("Accepted", "Accepted"), ("ResolvedRefs", "Resolved"), ("Ready", "Ready")]
