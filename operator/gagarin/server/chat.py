@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -54,6 +54,13 @@ class Output(Protocol):
         ...
 
 
+class _Accepted(NamedTuple):
+    """A question that may be put to the model. `turn` is done once the question is kept."""
+
+    past: Sequence[Message]
+    turn: asyncio.Task[Turn]
+
+
 class Chats:
     """Answers questions to one Instance. Every method may raise `Problem` and `HistoryUnavailable`."""
 
@@ -77,20 +84,22 @@ class Chats:
 
     async def complete(self, caller: Caller, question: Question) -> Answer:
         """The whole answer."""
-        async with self._in_time(caller), self._turn(caller, question) as turn:
-            messages = self._messages(turn, question)
+        async with self._in_time(caller), self._accepted(caller, question) as accepted:
+            messages = self._messages(accepted.past, question)
             reply = await self._first_able(lambda model: model.complete(messages))
+            turn = await accepted.turn
             await self._keep(turn, reply)
         return Answer(reply.text, turn.conversation, reply.usage)
 
     async def stream(self, caller: Caller, question: Question, output: Output) -> None:
         """The answer as it is made. A `Problem` after `output.begin` means: it broke off."""
         began = time.perf_counter()
-        async with self._in_time(caller), self._turn(caller, question) as turn:
-            messages = self._messages(turn, question)
+        async with self._in_time(caller), self._accepted(caller, question) as accepted:
+            messages = self._messages(accepted.past, question)
             stream = await self._first_able(lambda model: model.open(messages))
             pieces: list[str] = []
             try:
+                turn = await accepted.turn
                 await output.begin(turn.conversation)
                 self._metrics.first_token(time.perf_counter() - began)
                 async for texts in stream:
@@ -102,16 +111,27 @@ class Chats:
             await output.end(turn.conversation, stream.usage)
 
     @asynccontextmanager
-    async def _turn(self, caller: Caller, question: Question) -> AsyncIterator[Turn]:
-        """The accepted question, once it is its turn."""
+    async def _accepted(self, caller: Caller, question: Question) -> AsyncIterator[_Accepted]:
+        """The question, once it is its turn; on leaving, it is kept.
+
+        One that begins a conversation has no past to wait for: it is kept while the model is asked already.
+        """
+        turn = asyncio.create_task(self._accept(caller, question))
+        if question.conversation is None:
+            try:
+                yield _Accepted((), turn)
+            finally:
+                await turn
+            return
+        past = (await turn).past
+        async with self._line.turn(question.conversation) as waited:
+            yield _Accepted(await self._store.past(await turn) if waited else past, turn)
+
+    async def _accept(self, caller: Caller, question: Question) -> Turn:
         turn = await self._store.accept(caller.owner, question.conversation, question.input)
         if turn is None:
             raise problems.unknown_conversation(question.conversation or "")
-        if turn.conversation is None:
-            yield turn
-            return
-        async with self._line.turn(turn.conversation) as waited:
-            yield msgspec.structs.replace(turn, past=await self._store.past(turn)) if waited else turn
+        return turn
 
     @asynccontextmanager
     async def _in_time(self, caller: Caller) -> AsyncIterator[None]:
@@ -128,8 +148,8 @@ class Chats:
             self._log.event("warning", str(error), fault=error.fault)
             raise problems.provider_failed(error) from error
 
-    def _messages(self, turn: Turn, question: Question) -> list[Message | msgspec.Raw]:
-        return [*self._system, *alternating([*turn.past, Message("user", question.input)])]
+    def _messages(self, past: Sequence[Message], question: Question) -> list[Message | msgspec.Raw]:
+        return [*self._system, *alternating([*past, Message("user", question.input)])]
 
     async def _first_able(self, ask: Callable[[ModelClient], Awaitable[T]]) -> T:
         *earlier, last = self._models
