@@ -22,7 +22,8 @@ def test_uninstalling_leaves_the_definitions_and_the_objects_of_users(cluster: I
     assert "installed" in cluster.install("gagarin-crds")
     assert cluster.plane.call("GET", f"{PROVIDERS}/mine").status == 200
     cluster.helm("uninstall", "gagarin-crds", "--namespace", SYSTEM)
-    cluster.kubectl("delete", "crd", "--selector", "app.kubernetes.io/part-of=gagarin")
+    cluster.kubectl("delete", "crd", "--wait=false", "--selector", "app.kubernetes.io/part-of=gagarin")
+    cluster.until_gone(DEFINITION)
 
 
 def test_uninstalling_takes_the_definitions_along_when_that_was_asked_for(cluster: Installation) -> None:
