@@ -13,22 +13,33 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from gagarin.cli.errors import StartError
 
-READY_SECONDS = 30.0
-STOP_SECONDS = 10.0
 Echo = Callable[[str], None]
+
+
+class Patience(NamedTuple):
+    """For how many seconds a child may start, and stop."""
+
+    start: float = 30.0
+    stop: float = 10.0
+
+
+PATIENT = Patience()
 
 
 class Child:
     """A running Python module; `ready` is the JSON object it announced itself with."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, echo: Echo) -> None:
+    def __init__(
+        self, name: str, process: asyncio.subprocess.Process, echo: Echo, patience: Patience
+    ) -> None:
         self.name = name
+        self._patience = patience
         self.ready: dict[str, Any] = {}
         self._process = process
         self._echo = echo
@@ -42,10 +53,10 @@ class Child:
     async def announced(self) -> None:
         """Returns when the child is ready. Raises `StartError` with its last words if it ends before."""
         try:
-            async with asyncio.timeout(READY_SECONDS):
+            async with asyncio.timeout(self._patience.start):
                 await self._read_until_ready()
         except TimeoutError:
-            raise StartError(f"{self.name}: not ready after {READY_SECONDS:.0f} s") from None
+            raise StartError(f"{self.name}: not ready after {self._patience.start:g} s") from None
 
     async def _read_until_ready(self) -> None:
         while line := await self._line():
@@ -71,7 +82,7 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
-            await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
+            await asyncio.wait_for(self._process.wait(), self._patience.stop)
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
@@ -97,8 +108,9 @@ def _object(line: str) -> dict[str, Any]:
 class ProcessGroup:
     """Starts children and stops all of them when the block is left, however it is left."""
 
-    def __init__(self, echo: Echo) -> None:
+    def __init__(self, echo: Echo, patience: Patience = PATIENT) -> None:
         self._echo = echo
+        self._patience = patience
         self._children: list[Child] = []
 
     async def start(self, name: str, module: str, *arguments: str) -> Child:
@@ -113,7 +125,7 @@ class ProcessGroup:
             stderr=asyncio.subprocess.STDOUT,
             limit=2**20,
         )
-        child = Child(name, process, self._echo)
+        child = Child(name, process, self._echo, self._patience)
         self._children.append(child)
         await child.announced()
         return child
