@@ -1,7 +1,7 @@
 # Each target is a few lines over scripts/; `make help` lists them.
 # CLUSTER=existing uses the current kube context instead of a local cluster.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit up down image bench generate lock clean
+.PHONY: help demo test check unit up down image bench generate lock
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -1,13 +1,15 @@
 """From nothing to an answered chat: a local cluster, the charts, the quickstart, one conversation.
 
 Safe to run again: every step finds out whether there is anything left to do. Uses the kubeconfig of the
-local cluster only; `CLUSTER=existing` takes the current context instead, because it was asked for. Where no
-cluster can be made the same manifests run without one (`gagarin dev`).
+local cluster only. `CLUSTER=existing IMAGE=...` takes the current context instead, because it was asked
+for, and an image that this cluster can pull. Where no cluster can be made the same manifests run without one
+(`gagarin dev`).
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 import time
@@ -18,7 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 QUICKSTART = ROOT / "manifests/examples/quickstart"
 CALLER = QUICKSTART / "caller"
-IMAGE = "gagarin.local/gagarin:dev"
+LOCAL_IMAGE = "gagarin.local/gagarin:dev"  # the one the manifests of the quickstart name
+IMAGE = os.environ.get("IMAGE", LOCAL_IMAGE)
 SYSTEM = "gagarin-system"
 NAMESPACE = "gagarin-quickstart"
 INSTANCE = "hello"
@@ -39,9 +42,10 @@ def step(what: str) -> Iterator[None]:
     print(f"    done in {time.monotonic() - start:.1f} s", flush=True)
 
 
-def output(*command: object) -> str:
+def output(*command: object, stdin: str = "") -> str:
     """What the command prints. Raises `StepError` with everything it said."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    arguments = [str(part) for part in command]
+    done = subprocess.run(arguments, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode:
         raise StepError(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}".rstrip())
     return done.stdout.strip()
@@ -59,8 +63,12 @@ class Tools:
         self._kubeconfig = output(*CLUSTER, "kubeconfig")  # never the user's own, unless CLUSTER=existing
         self._helm = Path(output(*CLUSTER, "binaries", "helm")) / "helm"
 
-    def kubectl(self, *arguments: object) -> str:
-        return output("kubectl", "--kubeconfig", self._kubeconfig, *arguments)
+    def kubectl(self, *arguments: object, stdin: str = "") -> str:
+        return output("kubectl", "--kubeconfig", self._kubeconfig, *arguments, stdin=stdin)
+
+    def kustomized(self, folder: Path) -> str:
+        """The manifests of a folder, with the image that is used here."""
+        return self.kubectl("kustomize", folder).replace(LOCAL_IMAGE, IMAGE)
 
     def helm(self, *arguments: object) -> str:
         return output(self._helm, "--kubeconfig", self._kubeconfig, *arguments)
@@ -69,6 +77,17 @@ class Tools:
     def prefix(self) -> str:
         """How a person points kubectl at the cluster."""
         return f"export KUBECONFIG={self._kubeconfig.replace(str(Path.home()), '~', 1)}"
+
+
+def provide_image() -> None:
+    if IMAGE != LOCAL_IMAGE:
+        print(f"    {IMAGE}, as the cluster pulls it")
+    elif os.environ.get("CLUSTER") == "existing":
+        raise StepError(
+            "say with IMAGE=... which image your cluster can pull (docs/install.md tells how to build it)"
+        )
+    elif show(*CLUSTER, "image", "build", IMAGE, ROOT, "--file", ROOT / "images/Dockerfile"):
+        raise StepError("the image could not be built")
 
 
 def install(tools: Tools) -> None:
@@ -98,7 +117,7 @@ def wait_until_ready(tools: Tools) -> None:
 def ask(tools: Tools) -> str:
     """Runs the caller's Job anew and returns what it printed."""
     within = ["--namespace", NAMESPACE]
-    tools.kubectl("replace", "--force", "-k", CALLER)
+    tools.kubectl("replace", "--force", "-f", "-", stdin=tools.kustomized(CALLER))
     try:
         tools.kubectl("wait", "job/caller", "--for=condition=Complete", "--timeout=60s", *within)
     except StepError as failed:
@@ -121,12 +140,11 @@ Try next:
 def with_cluster() -> None:
     tools = Tools()
     with step("the image"):
-        if show(*CLUSTER, "image", "build", IMAGE, ROOT, "--file", ROOT / "images/Dockerfile"):
-            raise StepError("the image could not be built")
+        provide_image()
     with step(f"the charts gagarin-crds and gagarin, into {SYSTEM}"):
         install(tools)
     with step(f"kubectl apply -k {QUICKSTART.relative_to(ROOT)}"):
-        print(indented(tools.kubectl("apply", "-k", QUICKSTART)))
+        print(indented(tools.kubectl("apply", "-f", "-", stdin=tools.kustomized(QUICKSTART))))
     with step(f"waiting until Instance {INSTANCE} is Ready"):
         wait_until_ready(tools)
     with step("asking from a pod, with the pod's own token"):
