@@ -119,7 +119,7 @@ def ask(tools: Tools) -> str:
     within = ["--namespace", NAMESPACE]
     tools.kubectl("replace", "--force", "-f", "-", stdin=tools.kustomized(CALLER))
     try:
-        tools.kubectl("wait", "job/caller", "--for=condition=Complete", "--timeout=60s", *within)
+        tools.kubectl("wait", "job/caller", "--for=condition=Complete", "--timeout=180s", *within)
     except StepError as failed:
         said = tools.kubectl("logs", "job/caller", "--tail=20", *within)
         raise StepError(f"{failed}\nthe caller said:\n{said}") from failed
