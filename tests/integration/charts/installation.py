@@ -57,7 +57,8 @@ class Installation:
     def until_gone(self, path: str, seconds: float = 60) -> None:
         """Return as soon as there is nothing at `path`.
 
-        Instead of kubectl's own wait, which was seen to go on for minutes after the last object was gone.
+        Instead of kubectl's and helm's own wait: on definitions that go at once, their watch was seen to
+        miss the end and to last five minutes.
         """
         deadline = time.monotonic() + seconds
         while (answer := self.plane.call("GET", path)).status != 404:

@@ -28,8 +28,8 @@ def test_uninstalling_leaves_the_definitions_and_the_objects_of_users(cluster: I
 
 def test_uninstalling_takes_the_definitions_along_when_that_was_asked_for(cluster: Installation) -> None:
     cluster.install("gagarin-crds", "--wait", "--set", "keep=false")
-    cluster.helm("uninstall", "gagarin-crds", "--namespace", SYSTEM, "--wait")
-    assert cluster.plane.call("GET", DEFINITION).status == 404
+    cluster.helm("uninstall", "gagarin-crds", "--namespace", SYSTEM)
+    cluster.until_gone(DEFINITION)
 
 
 def test_kubectl_alone_installs_and_removes_all_of_it(cluster: Installation) -> None:
