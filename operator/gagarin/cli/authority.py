@@ -19,6 +19,7 @@ from joserfc.jwk import ECKey, KeySet
 
 from gagarin.cli.rbac import Request, is_allowed
 from gagarin.core.objects import Object
+from gagarin.kube.reviews import SubjectAccessReviewSpec
 
 ISSUER = "https://gagarin-dev.localhost"
 DEVELOPER = "developer"
@@ -26,29 +27,10 @@ TOKEN_SECONDS = 12 * 3600
 REVIEWS = "/apis/authorization.k8s.io/v1/namespaces/{namespace}/localsubjectaccessreviews"
 
 
-class ResourceAttributes(msgspec.Struct):
-    """What a review asks about (authorization.k8s.io/v1 ResourceAttributes)."""
-
-    namespace: str
-    verb: str
-    group: str
-    resource: str
-    subresource: str = ""
-    name: str = ""
-
-
-class ReviewSpec(msgspec.Struct, rename="camel"):
-    """Who asks (authorization.k8s.io/v1 SubjectAccessReviewSpec)."""
-
-    user: str
-    resource_attributes: ResourceAttributes
-    groups: tuple[str, ...] = ()
-
-
 class Review(msgspec.Struct):
     """The body of a LocalSubjectAccessReview."""
 
-    spec: ReviewSpec
+    spec: SubjectAccessReviewSpec
 
 
 class Authority:
@@ -90,7 +72,7 @@ class Authority:
         spec = msgspec.json.decode(await request.read(), type=Review).spec
         return web.json_response({"status": {"allowed": self._allows(spec)}}, status=201)
 
-    def _allows(self, spec: ReviewSpec) -> bool:
+    def _allows(self, spec: SubjectAccessReviewSpec) -> bool:
         asked = spec.resource_attributes
         if spec.user == f"system:serviceaccount:{asked.namespace}:{DEVELOPER}":
             return asked.verb != "impersonate"
