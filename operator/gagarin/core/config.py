@@ -7,7 +7,7 @@ changes. Fields are only ever added, with a default, so that an operator and a c
 minor version apart understand each other.
 
 Durations are seconds as floats, sizes are numbers of characters or bytes as named. File names are
-relative to the secrets folder, `NAMESPACE/SECRET/KEY`.
+relative to the secrets folder, `NAMESPACE/SECRET/KEY`, unless another folder is named.
 """
 
 from __future__ import annotations
@@ -60,6 +60,13 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retries: int = 2
 
 
+class Cost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a token costs, as decimals in the currency of the user's choice."""
+
+    input_per_token: str = "0"
+    output_per_token: str = "0"
+
+
 class ModelTarget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One model to ask: the provider, the vendor's id of the model, and the request's other fields.
 
@@ -70,23 +77,138 @@ class ModelTarget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     model: str
     params: dict[str, Any] = {}
     context_window: int | None = None
+    cost: Cost | None = None
+
+
+class ToolAuth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The credential of calls to a tool's server. Bearer and Header read `value_file`, Basic the other two."""
+
+    type: Literal["Bearer", "Basic", "Header"]
+    header: str = "Authorization"
+    value_file: str | None = None
+    username_file: str | None = None
+    password_file: str | None = None
+
+
+class McpServer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A server of the Model Context Protocol, over HTTP."""
+
+    url: str
+    transport: Literal["StreamableHTTP", "SSE"] = "StreamableHTTP"
+
+
+class StdioServer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A server of the Model Context Protocol in a sidecar, behind a Unix socket: the name of the socket's file
+    in the sockets folder. Each connection is one process of the server, and carries its standard input and
+    output as they are."""
+
+    socket: str
+
+
+class ToolFunction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A function of an HTTP tool; `parameters` is the JSON Schema of its arguments."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] | None = None
+
+
+class HttpEndpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An HTTP endpoint that gets the arguments of a call; `timeout` in seconds."""
+
+    url: str
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    headers: tuple[Header, ...] = ()
+    body_format: Literal["Arguments", "NameAndArguments", "Query"] = "Arguments"
+    timeout: float = 30.0
+    functions: tuple[ToolFunction, ...] = ()
+
+
+class OpenApi(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An HTTP API by its OpenAPI document: fetched from `url`, or here as `document` (JSON or YAML)."""
+
+    url: str | None = None
+    document: str | None = None
+    operations: tuple[str, ...] = ()
+
+
+class AgentPeer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Another Instance. `token_file`, below the tokens folder, holds this pod's token for its audience."""
+
+    name: str
+    namespace: str
+    url: str
+    token_file: str
+    description: str = ""
+
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something the model may call: of the five members, exactly the one that `type` names is set.
+
+    `allowed_functions` None: all functions that its server has.
+    """
+
+    name: str
+    namespace: str
+    type: Literal["MCP", "Stdio", "HTTP", "OpenAPI", "Agent"]
+    description: str = ""
+    allowed_functions: tuple[str, ...] | None = None
+    auth: ToolAuth | None = None
+    ca_bundle: str | None = None
+    ca_bundle_file: str | None = None
+    mcp: McpServer | None = None
+    stdio: StdioServer | None = None
+    http: HttpEndpoint | None = None
+    open_api: OpenApi | None = None
+    agent: AgentPeer | None = None
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Documents to find passages in: at `url`, fetched again after `refresh` seconds, or the files of `folder`
+    below the knowledge folder, read again when they change."""
+
+    name: str
+    url: str | None = None
+    folder: str | None = None
+    refresh: float = 3600.0
+
+
+class Knowledge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What fitting passages are taken from for each question: `top_k` of them, found by their words, and by
+    their meaning where there is a model for embeddings."""
+
+    sources: tuple[Source, ...]
+    top_k: int = 4
+    embedding: ModelTarget | None = None
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Bounds of one chat; `request_timeout` in seconds covers the whole answer."""
+    """Bounds of one chat; `request_timeout` in seconds covers the whole answer. The last three are for each
+    caller; None: no bound."""
 
     max_tool_rounds: int = 8
     max_history_messages: int = 100
     max_input_chars: int = 32_768
     request_timeout: float = 300.0
     max_concurrent_chats: int = 100
+    requests_per_minute: int | None = None
+    tokens_per_day: int | None = None
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where conversations are kept. Ephemeral and Persistent are SQLite in the data folder."""
+    """Where conversations are kept. Ephemeral and Persistent are SQLite in the data folder. `keep_for` is for
+    how many seconds after its last message a conversation is kept; None: until it is deleted."""
 
     type: Literal["None", "Ephemeral", "Persistent", "Postgres"] = "Ephemeral"
     postgres_url_file: str | None = None
+    keep_for: float | None = None
+
+
+class ServerTls(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The certificate of the chat port, read again when it changes."""
+
+    certificate_file: str
+    key_file: str
 
 
 class Auth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -99,7 +221,8 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Everything one chat server needs to know to be one Instance."""
+    """Everything one chat server needs to know to be one Instance. `extra_ca`: PEM certificates of authorities
+    to trust beside the system's, for every connection that has no bundle of its own."""
 
     schema_version: int
     name: str
@@ -114,8 +237,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str = ""
     fallbacks: tuple[ModelTarget, ...] = ()
     response_schema: dict[str, Any] | None = None
+    tools: tuple[Tool, ...] = ()
+    knowledge: Knowledge | None = None
     limits: Limits = Limits()
     history: History = History()
+    tls: ServerTls | None = None
+    extra_ca: str | None = None
 
 
 def encode(config: Config) -> str:
