@@ -7,6 +7,7 @@
     |- SecretUnreadable      a file of the secrets folder is not there
     |- TokenRefused          the bearer token is not one that this Instance takes
     |- AuthorityUnavailable  the API server could not be asked (for keys or for a review): nobody is let in
+    |- SourceError           a source of knowledge, or one of its documents, cannot be had; only ever logged
     `- HistoryUnavailable    the store of conversations failed (disk full, database damaged)
 
 None of their messages holds a key, a token, a prompt or an answer.
@@ -94,3 +95,7 @@ class AuthorityUnavailable(ServerError):
 
 class HistoryUnavailable(ServerError):
     """The message is for the log."""
+
+
+class SourceError(ServerError):
+    """The message is for the log; it names the source or the document, and holds no text of it."""

@@ -8,6 +8,9 @@ others (OpenAI's quotes parts of a wrong key) stay out.
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 
 import aiohttp
 
@@ -23,14 +26,21 @@ RETRYABLE_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 
 
 class Upstream:
-    """The chat completions of one provider. Safe to use from many tasks."""
+    """One route of one provider, such as its chat completions. Safe to use from many tasks."""
 
-    def __init__(self, session: aiohttp.ClientSession, provider: Provider, secrets: SecretFiles) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        provider: Provider,
+        secrets: SecretFiles,
+        extra_ca: str | None = None,
+        route: str = "/chat/completions",
+    ) -> None:
         self._session = session
         self._provider = provider
         self._secrets = secrets
-        self._trust = TrustStore(provider, secrets)
-        self._url = f"{provider.url}/chat/completions"
+        self._trust = TrustStore(provider, secrets, extra_ca)
+        self._url = address(provider.url, route)
         self._timeout = aiohttp.ClientTimeout(total=None, connect=provider.timeouts.connect)
         self.name = f"{provider.namespace}/{provider.name}"
 
@@ -120,7 +130,7 @@ class Upstream:
             "status",
             f"answered {response.status}" + (f" ({code})" if code else ""),
             retryable=response.status in RETRYABLE_STATUS,
-            retry_after=_seconds(response.headers.get("Retry-After")),
+            retry_after=retry_after(response.headers.get("Retry-After")),
         )
 
 
@@ -130,6 +140,12 @@ _CAMEL = {
     "between_tokens": "betweenTokens",
     "total": "total",
 }
+
+
+def address(base: str, route: str) -> str:
+    """The URL of a route; a query of the base (Azure's `?api-version=`) stays at the end."""
+    path, mark, query = base.partition("?")
+    return f"{path.rstrip('/')}{route}{mark}{query}"
 
 
 def _reason(error: Exception) -> str:
@@ -145,9 +161,15 @@ def _reason(error: Exception) -> str:
     return "its URL is wrong" if isinstance(error, aiohttp.InvalidURL) else "no connection"
 
 
-def _seconds(header: str | None) -> float | None:
-    """Retry-After as a number of seconds; its form as a date is rare, and not used by model providers."""
+def retry_after(header: str | None, now: Callable[[], float] = time.time) -> float | None:
+    """Seconds to wait, from Retry-After in either of its forms (RFC 9110, 10.2.3)."""
+    if not header:
+        return None
     try:
-        return max(float(header), 0.0) if header else None
+        return max(float(header), 0.0)
     except ValueError:
+        pass
+    try:
+        return max(parsedate_to_datetime(header).timestamp() - now(), 0.0)
+    except (ValueError, OverflowError):
         return None

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from gagarin.core.config import Header, Timeouts
-from gagarin.server import provider as provider_module
-from gagarin.server import replystream, upstream
+from gagarin.server import attempts, provider, replystream
+from gagarin.server.attempts import pause_after
 from gagarin.server.errors import ProviderError
-from gagarin.server.provider import ModelClient, pause_after
+from gagarin.server.provider import ModelClient
+from gagarin.server.upstream import address, retry_after
 from gagarin.server.wire import Message, Reply, Usage
 from tests.unit.server.certificates import self_signed
 from tests.unit.server.providing import QUICK, model_at
@@ -264,7 +265,7 @@ async def test_a_nonsensical_answer_is_not_tried_again(
 async def test_an_endless_answer_is_nonsense(
     model: ModelClient, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provider_module, "MAX_REPLY_BYTES", 1000)
+    monkeypatch.setattr(provider, "MAX_REPLY_BYTES", 1000)
     upstream.behaviours = [replying(b" " * 1001)]
     assert str(await failure_of(model)) == "provider team-a/openai answered with more than 1000 bytes"
 
@@ -456,8 +457,33 @@ async def test_one_who_leaves_ends_the_call(model: ModelClient, upstream: Upstre
         await upstream.abandoned.wait()
 
 
-def test_a_retry_after_that_is_no_number_is_ignored() -> None:
-    assert [upstream_seconds(text) for text in (None, "", "x", "-1", "2.5")] == [None, None, None, 0.0, 2.5]
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("x", None),
+        ("-1", 0.0),
+        ("2.5", 2.5),
+        ("Thu, 01 Jan 1970 00:01:30 GMT", 30.0),
+        ("Thu, 01 Jan 1970 00:00:30 GMT", 0.0),
+        ("Thu, 99 Jan 1970 00:00:30 GMT", None),
+    ],
+)
+def test_retry_after_in_both_of_its_forms(header: str | None, seconds: float | None) -> None:
+    assert retry_after(header, now=lambda: 60.0) == seconds
 
 
-upstream_seconds = upstream._seconds
+@pytest.mark.parametrize(
+    ("base", "url"),
+    [
+        ("https://a.example/v1", "https://a.example/v1/chat/completions"),
+        ("https://a.example/v1/", "https://a.example/v1/chat/completions"),
+        (
+            "https://a.example/openai/v1?api-version=preview",
+            "https://a.example/openai/v1/chat/completions?api-version=preview",
+        ),
+    ],
+)
+def test_the_address_of_a_route(base: str, url: str) -> None:
+    assert address(base, "/chat/completions") == url

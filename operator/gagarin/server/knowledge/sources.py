@@ -1,0 +1,136 @@
+"""Where documents come from: an address, or the folder of a ConfigMap. Each tells whether they changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import NamedTuple, Protocol
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+
+from gagarin.core.config import Source as SourceConfig
+from gagarin.server.errors import SourceError
+
+MOST_BYTES = 20 * 1024 * 1024
+MOST_FILES = 1000
+MOST_REDIRECTS = 5
+FOLDER_SECONDS = 5.0  # the kubelet replaces the files of a changed ConfigMap when it likes
+SECONDS = aiohttp.ClientTimeout(total=60.0, connect=10.0)
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Found(NamedTuple):
+    """A document as it is now. `data` None: it has not changed since `stamp`."""
+
+    location: str
+    stamp: str
+    content_type: str = ""
+    data: bytes | None = None
+
+
+class Source(Protocol):
+    """Documents that are looked at again after `refresh` seconds."""
+
+    name: str
+    refresh: float
+
+    def documents(self, known: Mapping[str, str]) -> AsyncIterator[Found]:
+        """All documents; `known` are the stamps of those that were read before, by location. Raises
+        `SourceError`."""
+        ...
+
+
+class UrlSource:
+    """One document at an address, asked for with what is known of it, so that it is only sent if it changed.
+
+    A redirect is followed on the same host (and from http to https): another host was not what the author of
+    the Agent named.
+    """
+
+    def __init__(self, config: SourceConfig, session: aiohttp.ClientSession) -> None:
+        assert config.url is not None
+        self.name = config.name
+        self.refresh = config.refresh
+        self._url = config.url
+        self._session = session
+
+    async def documents(self, known: Mapping[str, str]) -> AsyncIterator[Found]:
+        """The one document."""
+        stamp = known.get(self._url, "")
+        try:
+            yield await self._fetch(self._url, stamp)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            reason = "it took too long" if isinstance(error, TimeoutError) else type(error).__name__
+            raise SourceError(f"{self._url} cannot be fetched: {reason}") from error
+
+    async def _fetch(self, url: str, stamp: str, redirects: int = 0) -> Found:
+        headers = _conditions(stamp)
+        async with self._session.get(
+            url, headers=headers, timeout=SECONDS, allow_redirects=False
+        ) as response:
+            if response.status in _REDIRECTS and redirects < MOST_REDIRECTS:
+                return await self._fetch(self._next(url, response), stamp, redirects + 1)
+            if response.status == 304:
+                return Found(self._url, stamp)
+            if response.status != 200:
+                raise SourceError(f"{url} answered {response.status}")
+            data = await _read(response, url)
+            found = response.headers
+            fresh = f"{found.get('ETag', '')}\n{found.get('Last-Modified', '')}"
+            return Found(self._url, fresh, found.get("Content-Type", ""), data)
+
+    def _next(self, url: str, response: aiohttp.ClientResponse) -> str:
+        target = urljoin(url, response.headers.get("Location", ""))
+        here, there = urlsplit(url), urlsplit(target)
+        if there.hostname != here.hostname or (here.scheme, there.scheme) == ("https", "http"):
+            raise SourceError(f"{url} redirects to another host")
+        return target
+
+
+class FolderSource:
+    """The files of a folder, one document each."""
+
+    refresh = FOLDER_SECONDS
+
+    def __init__(self, config: SourceConfig, folder: Path) -> None:
+        assert config.folder is not None
+        self.name = config.name
+        self._folder = folder / config.folder
+
+    async def documents(self, known: Mapping[str, str]) -> AsyncIterator[Found]:
+        """The files in the order of their names; of the unchanged ones only the stamp."""
+        try:
+            for file in await asyncio.to_thread(_files, self._folder):
+                stamp = await asyncio.to_thread(_stamp, file)
+                data = None if known.get(file.name) == stamp else await asyncio.to_thread(file.read_bytes)
+                yield Found(file.name, stamp, "", data)
+        except OSError as error:
+            raise SourceError(f"source {self.name} cannot be read: {error.strerror}") from error
+
+
+def _files(folder: Path) -> list[Path]:
+    """Names that begin with a dot are how a ConfigMap is mounted, not what is in it."""
+    files = sorted(file for file in folder.iterdir() if not file.name.startswith(".") and file.is_file())
+    return files[:MOST_FILES]
+
+
+def _stamp(file: Path) -> str:
+    status = file.stat()
+    return f"{status.st_mtime_ns} {status.st_ino} {status.st_size}"
+
+
+def _conditions(stamp: str) -> dict[str, str]:
+    etag, _, modified = stamp.partition("\n")
+    conditions = {"If-None-Match": etag, "If-Modified-Since": modified}
+    return {name: value for name, value in conditions.items() if value}
+
+
+async def _read(response: aiohttp.ClientResponse, url: str) -> bytes:
+    data = bytearray()
+    async for part in response.content.iter_any():
+        data += part
+        if len(data) > MOST_BYTES:
+            raise SourceError(f"{url} has more than {MOST_BYTES} bytes")
+    return bytes(data)
