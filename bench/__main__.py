@@ -25,6 +25,7 @@ COMPARISONS: dict[str, Comparison] = {
     "first-token": chat.first_token,
     "streaming": streaming.streaming,
 }
+WITH_LITELLM = ("chat", "first-token")  # it needs minutes for the streams of the third
 NAMES = (*COMPARISONS, "start", "memory", "cluster")
 
 
@@ -60,6 +61,8 @@ def _on_rig(running: Rig, python: Interpreter, wanted: Sequence[str]) -> Iterato
         with ExitStack() as stack:
             proxy = goproxy.build()
             proxies = [stack.enter_context(running.proxy(proxy))] if proxy else []
+            if name in WITH_LITELLM:
+                proxies.append(stack.enter_context(running.litellm()))
             server = stack.enter_context(running.server())
             yield from COMPARISONS[name]([running.direct, *proxies, server])
     if "start" in wanted:

@@ -30,7 +30,7 @@ class Figures(NamedTuple):
 
 
 def chat(targets: Sequence[Target]) -> Iterator[Measurement]:
-    """`targets` are the direct call, the proxy if there is one, and the chat server last."""
+    """`targets` are the direct call, the proxies that could be had, and the chat server last."""
     rounds = measure(targets, _chat, CHAT_ROUNDS, CHATS)
     direct = [figures[0] for figures in rounds]
     yield Measurement(name="chat.direct.p50", value=_ms(figures.p50 for figures in direct), unit="ms")
@@ -40,8 +40,8 @@ def chat(targets: Sequence[Target]) -> Iterator[Measurement]:
     overhead_p99 = [
         _ms(figures[index].p99 - figures[0].p50 for figures in rounds) for index in range(len(targets))
     ]
-    yield from _beside_the_proxy(targets, "chat.{}overhead.p50", overhead_p50)
-    yield from _beside_the_proxy(targets, "chat.{}overhead.p99", overhead_p99)
+    yield from _beside_the_others(targets, "chat.{}overhead.p50", overhead_p50)
+    yield from _beside_the_others(targets, "chat.{}overhead.p99", overhead_p99)
 
 
 def first_token(targets: Sequence[Target]) -> Iterator[Measurement]:
@@ -50,7 +50,7 @@ def first_token(targets: Sequence[Target]) -> Iterator[Measurement]:
     direct = _ms(figures[0].p50 for figures in rounds)
     yield Measurement(name="stream.first_token.direct", value=direct, unit="ms")
     added = [_ms(figures[index].p50 - figures[0].p50 for figures in rounds) for index in range(len(targets))]
-    yield from _beside_the_proxy(targets, "stream.first_token.{}overhead", added)
+    yield from _beside_the_others(targets, "stream.first_token.{}overhead", added)
 
 
 def measure(targets: Sequence[Target], sample: Sample, rounds: int, samples: int) -> list[list[Figures]]:
@@ -86,13 +86,17 @@ def _ms(seconds: Iterator[float]) -> float:
     return median(seconds) * 1000
 
 
-def _beside_the_proxy(targets: Sequence[Target], name: str, figures: list[float]) -> Iterator[Measurement]:
-    """The chat server's figure, and before it the proxy's, which it is compared with."""
-    if len(targets) < 3:
-        yield Measurement(
-            name=name.format(""), value=figures[-1], unit="ms", note="no Go: no proxy beside it"
-        )
-        return
-    yield Measurement(name=name.format("proxy_"), value=figures[1], unit="ms")
-    proxy = targets[1].name
-    yield Measurement(name=name.format(""), value=figures[-1], unit="ms", versus=proxy, reference=figures[1])
+def _beside_the_others(
+    targets: Sequence[Target], name: str, figures: Sequence[float]
+) -> Iterator[Measurement]:
+    """The chat server's figure with its ratio to the Go proxy's, after those of the proxies."""
+    measured = dict(zip((target.part for target in targets), figures, strict=True))
+    for target in targets[1:-1]:
+        yield Measurement(name=name.format(f"{target.part}_"), value=measured[target.part], unit="ms")
+    if "proxy" in measured:
+        versus, reference, note = "Go reverse proxy", measured["proxy"], None
+    else:
+        versus, reference, note = None, None, "no Go: no proxy beside it"
+    yield Measurement(
+        name=name.format(""), value=figures[-1], unit="ms", versus=versus, reference=reference, note=note
+    )

@@ -40,7 +40,7 @@ def cache() -> Path:
 
 def find() -> Interpreter:
     """The interpreter to measure, with its bytecode compiled."""
-    chosen = _debian() if DEBIAN.exists() else Path(sys.executable)
+    chosen = environment_from(LOCK)
     version = subprocess.run([chosen, "-VV"], check=True, capture_output=True, text=True).stdout.split(" (")[
         0
     ]
@@ -51,15 +51,18 @@ def find() -> Interpreter:
     return found
 
 
-def _debian() -> Path:
-    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]
+def environment_from(lock: Path) -> Path:
+    """The Python of an environment with what a lock file names; without Debian's, our own for the image."""
+    if not DEBIAN.exists() and lock == LOCK:
+        return Path(sys.executable)
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
     folder = cache() / f"venv-{digest}"
     python = folder / "bin" / "python"
     done = folder / "complete"
     if not done.exists():
-        sys.stderr.write(f"making {folder} from {LOCK.name}\n")
+        sys.stderr.write(f"making {folder} from {lock.name}\n")
         shutil.rmtree(folder, ignore_errors=True)
-        _uv("venv", "--python", DEBIAN, folder)
+        _uv("venv", "--python", DEBIAN if DEBIAN.exists() else sys.executable, folder)
         _uv(
             "pip",
             "install",
@@ -69,7 +72,7 @@ def _debian() -> Path:
             "--no-deps",
             "--compile-bytecode",
             "-r",
-            LOCK,
+            lock,
         )
         done.touch()
     return python

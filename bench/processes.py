@@ -10,13 +10,13 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 _POLL = 0.001
 
 
@@ -31,14 +31,29 @@ class Memory(NamedTuple):
     pss: int
 
 
+def announced(text: str) -> dict[str, Any] | None:
+    """The JSON line with a `port` that our own programs print when they are ready."""
+    for line in text.splitlines(keepends=True):
+        if line.startswith("{") and line.endswith("}\n"):
+            value = json.loads(line)
+            if isinstance(value.get("port"), int):
+                return dict(value)
+    return None
+
+
 class Process:
-    """A running process that has printed a JSON line with its `port`; `ready` is that line."""
+    """A running process. `ready` is what it announced in its output, among it its `port`."""
 
     def __init__(
-        self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str | Path],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        announcement: Callable[[str], dict[str, Any] | None] = announced,
     ) -> None:
         self.started = time.perf_counter()
         self._log = log
+        self._announcement = announcement
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 command, stdout=output, stderr=subprocess.STDOUT, env=environment
@@ -51,14 +66,16 @@ class Process:
 
     def _wait_until_ready(self) -> dict[str, Any]:
         while time.perf_counter() - self.started < _PATIENCE:
-            for line in self._log.read_text(errors="replace").splitlines(keepends=True):
-                found = _announcement(line)
-                if found is not None:
-                    return found
+            found = self._announcement(self._log.read_text(errors="replace"))
+            if found is not None:
+                return found
             if self._process.poll() is not None:
                 break
             time.sleep(_POLL)
-        raise ProcessError(f"{self._process.args!r} did not become ready:\n{self._log.read_text()[-2000:]}")
+        raise self._failure("did not become ready")
+
+    def _failure(self, what: str) -> ProcessError:
+        return ProcessError(f"{self._process.args!r} {what}:\n{self._log.read_text()[-2000:]}")
 
     @property
     def port(self) -> int:
@@ -75,6 +92,11 @@ class Process:
         text = Path(f"/proc/{self._process.pid}/smaps_rollup").read_text()
         sizes = {name: int(rest.split()[0]) for name, _, rest in map(_split, text.splitlines()[1:])}
         return Memory(sizes["Rss"] * 1024, sizes["Pss"] * 1024)
+
+    def peak_memory(self) -> int:
+        """The most that was resident so far, in bytes (VmHWM)."""
+        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
     def stop(self) -> None:
         """End it, kindly at first."""
@@ -96,13 +118,3 @@ class Process:
 
 def _split(line: str) -> tuple[str, str, str]:
     return line.partition(":")
-
-
-def _announcement(line: str) -> dict[str, Any] | None:
-    if not line.endswith("\n"):
-        return None
-    try:
-        value = json.loads(line)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) and isinstance(value.get("port"), int) else None

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from bench import litellm
 from bench.authority import Authority
 from bench.interpreter import Interpreter
 from bench.loadclient import post
@@ -30,9 +31,13 @@ PATIENT = Timeouts(connect=5.0, first_token=600.0, between_tokens=600.0, total=6
 
 
 class Target(NamedTuple):
-    """A way to ask the model: the process to ask, and how its streams are told apart from their headers."""
+    """A way to ask the model: the process to ask, and how its streams are told apart from their headers.
+
+    `part` is in the names of its lines; "" for the chat server.
+    """
 
     name: str
+    part: str
     process: Process
     token: str
     chat_path: str
@@ -74,14 +79,20 @@ class Rig:
     @property
     def direct(self) -> Target:
         """The stub itself."""
-        return _openai("direct call", self._stub)
+        return _openai("direct call", "direct", self._stub)
 
     @contextmanager
     def proxy(self, binary: Path) -> Iterator[Target]:
         """The Go reverse proxy, on one core."""
         command: list[str | Path] = [binary, "-upstream", f"http://127.0.0.1:{self._stub.port}"]
         with Process(command, self._folder / "proxy.log", {"GOMAXPROCS": "1"}) as process:
-            yield _openai("Go reverse proxy", process)
+            yield _openai("Go reverse proxy", "proxy", process)
+
+    @contextmanager
+    def litellm(self) -> Iterator[Target]:
+        """LiteLLM's proxy, with one worker."""
+        with litellm.start(self._folder, self._stub.port, MODEL, KEY) as process:
+            yield _openai("LiteLLM proxy", "litellm", process)
 
     @contextmanager
     def server(self) -> Iterator[Target]:
@@ -92,7 +103,7 @@ class Rig:
         with Process(self._command(folder), folder / "log", self._interpreter.environment) as process:
             token = self._authority.token(NAMESPACE, "caller", AUDIENCE)
             yield Target(
-                "chat server", process, token, "/chat", "/stream", b"event: token\n", b"event: done\n"
+                "chat server", "", process, token, "/chat", "/stream", b"event: token\n", b"event: done\n"
             )
         shutil.rmtree(folder)
 
@@ -134,9 +145,9 @@ class Rig:
         ]
 
 
-def _openai(name: str, process: Process) -> Target:
+def _openai(name: str, part: str, process: Process) -> Target:
     path = "/v1/chat/completions"
-    return Target(name, process, KEY, path, path, b'"delta":{"content":', b"data: [DONE]\n")
+    return Target(name, part, process, KEY, path, path, b'"delta":{', b"data: [DONE]\n")
 
 
 @contextmanager
