@@ -1,6 +1,7 @@
 """Golden cases: what a set of resources becomes, written out so that a reviewer can read the difference.
 
-A case is a folder with `input/*.yaml`. Its `output/` has `children.yaml` (the manifests of every Instance),
+A case is a folder with `input/*.yaml`, and `installation.yaml` where it needs `settings` or a `policy` of the
+installation other than the default. Its `output/` has `children.yaml` (the manifests of every Instance),
 `config.yaml` (the configuration of every chat server, which is a line of JSON in its ConfigMap) and
 `status.yaml` (the status of each of our resources before any pod runs, without times and generations). Files
 that would be empty are left out. `python -m tests.golden.cases` writes all of them anew.
@@ -15,8 +16,10 @@ from typing import Any
 import msgspec
 import yaml
 
+from gagarin.core.config import FILE_NAME
 from gagarin.core.graph import OUR_KINDS
 from gagarin.core.objects import Object, ObjectMap, key_of
+from gagarin.core.policy import Policy
 from gagarin.core.render import RenderSettings, render, revision_of
 from gagarin.core.resolve import resolve
 from gagarin.core.status import status_of
@@ -31,9 +34,19 @@ def cases() -> list[Path]:
     return sorted(path.parent for path in FOLDER.glob("*/input"))
 
 
+def resources(case: Path) -> list[Object]:
+    """The input of a case."""
+    return [item for path in sorted(case.glob("input/*.yaml")) for item in _read(path)]
+
+
 def produce(case: Path) -> dict[str, str]:
     """The output files of a case, by name."""
-    items = [item for path in sorted(case.glob("input/*.yaml")) for item in _read(path)]
+    found = become(resources(case), *installation(case))
+    return {name: _text(documents) for name, documents in found.items() if documents}
+
+
+def become(items: list[Object], settings: RenderSettings, policy: Policy) -> dict[str, list[Any]]:
+    """What the resources become, by the name of the file."""
     objects = ObjectMap(items)
     children: list[Object] = []
     configs: list[Any] = []
@@ -41,14 +54,21 @@ def produce(case: Path) -> dict[str, str]:
     for item in items:
         if item["kind"] not in OUR_KINDS:
             continue
-        resolution = resolve(item, objects)
-        own = render(resolution.resolved, SETTINGS) if resolution.resolved else []
+        resolution = resolve(item, objects, policy)
+        own = render(resolution.resolved, settings) if resolution.resolved else []
         children += own
-        configs += [msgspec.json.decode(child["data"]["agent.json"]) for child in own if "data" in child]
+        configs += [msgspec.json.decode(child["data"][FILE_NAME]) for child in own if child.get("immutable")]
         status = status_of(item, resolution, [], NOW, revision=revision_of(own))
         statuses.append({str(key_of(item)): _without_dates(status)})
-    found = {"children.yaml": children, "config.yaml": configs, "status.yaml": statuses}
-    return {name: _text(documents) for name, documents in found.items() if documents}
+    return {"children.yaml": children, "config.yaml": configs, "status.yaml": statuses}
+
+
+def installation(case: Path) -> tuple[RenderSettings, Policy]:
+    """The settings and the policy that a case is made with."""
+    path = case / "installation.yaml"
+    given = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    settings = msgspec.convert(msgspec.to_builtins(SETTINGS) | given.get("settings", {}), RenderSettings)
+    return settings, msgspec.convert(given.get("policy", {}), Policy)
 
 
 def write(case: Path) -> None:

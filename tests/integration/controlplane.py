@@ -2,8 +2,8 @@
 
 They are plain processes on loopback ports, with everything they write in one temporary folder. They end with
 the process that started them, even when that one is killed. There are no nodes: pods stay Pending, and a test
-that needs them to run sets their status itself. The service-account issuer is the real one, so TokenRequest,
-TokenReview and `/openid/v1/jwks` work as in a cluster.
+that needs them to run sets their status itself, or asks for nodes that only pretend (kwok). The issuer of
+service-account tokens is the real one: TokenRequest, TokenReview and `/openid/v1/jwks` work as in a cluster.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class ControlPlane:
     _port: int = 0
     _etcd_port: int = 0
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _flags: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def server(self) -> str:
@@ -105,6 +106,38 @@ class ControlPlane:
         path = "/api/v1/namespaces/default/serviceaccounts/default"
         self._until("kube-controller-manager", lambda: self.call("GET", path).status == 200)
 
+    def start_nodes(self, count: int) -> None:
+        """Start kube-scheduler, and kwok with nodes that pretend: pods become ready there, nothing runs."""
+        self._run(
+            "kube-scheduler",
+            f"--kubeconfig={self.kubeconfig}",
+            "--leader-elect=false",
+            "--secure-port=0",
+            "--kube-api-qps=300",
+            "--kube-api-burst=300",
+        )
+        self._run(
+            "kwok",
+            f"--kubeconfig={self.kubeconfig}",
+            "--manage-all-nodes=true",
+            "--cidr=10.250.0.1/16",
+            "--node-lease-duration-seconds=40",
+            f"--server-address=127.0.0.1:{_free_port()}",
+        )
+        for number in range(count):
+            answer = self.call("POST", "/api/v1/nodes", _pretended_node(f"pretended-{number}"))
+            assert answer.status == 201, answer.message
+        self.until("/api/v1/nodes", lambda found: sum(map(_is_ready, found["items"])) == count)
+
+    def restart(self, program: str) -> None:
+        """End a program as a crash would, and start it again with the same flags; the API server is waited
+        for."""
+        self._processes[program].kill()
+        self._processes[program].wait()
+        self._run(program, *self._flags[program])
+        if program == "kube-apiserver":
+            self._until(program, lambda: self.call("GET", "/readyz").status == 200)
+
     def stop(self) -> None:
         """End all processes, the last started first."""
         for process in reversed(self._processes.values()):
@@ -121,7 +154,7 @@ class ControlPlane:
         )
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type}
         try:
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            connection.request(method, path, None if body is None else _encoded(body), headers)
             response = connection.getresponse()
             text = response.read().decode()
         finally:
@@ -147,9 +180,13 @@ class ControlPlane:
             time.sleep(0.05)
 
     def _run(self, program: str, *flags: str) -> None:
+        self._flags[program] = flags
         with (self.folder / f"{program}.log").open("wb") as log:
             self._processes[program] = subprocess.Popen(
-                [str(binaries() / program), *flags], stdout=log, stderr=log, preexec_fn=_die_with_parent
+                [str(binaries(program) / program), *flags],
+                stdout=log,
+                stderr=log,
+                preexec_fn=_die_with_parent,
             )
 
     def _until(self, program: str, is_up: Callable[[], bool], seconds: float = 60) -> None:
@@ -192,6 +229,8 @@ class ControlPlane:
             f"--service-account-key-file={key}",
             f"--service-account-signing-key-file={key}",
             "--profiling=false",
+            "--feature-gates=MutatingAdmissionPolicy=true",
+            "--runtime-config=admissionregistration.k8s.io/v1beta1=true",
         ]
 
     def _kubeconfig(self) -> dict[str, Any]:
@@ -206,11 +245,14 @@ class ControlPlane:
         }
 
 
-def binaries() -> Path:
-    """The folder with `PROGRAMS`: $GAGARIN_KUBE_BIN, or the one that hack/cluster keeps (and builds)."""
-    if folder := os.environ.get("GAGARIN_KUBE_BIN"):
+def binaries(*programs: str) -> Path:
+    """The folder with these programs (none: `PROGRAMS`): $GAGARIN_KUBE_BIN, or the one that hack/cluster
+    keeps (and builds)."""
+    wanted = programs or PROGRAMS
+    folder = os.environ.get("GAGARIN_KUBE_BIN")
+    if folder and all((Path(folder) / program).exists() for program in wanted):
         return Path(folder)
-    command = [sys.executable, str(REPOSITORY / "hack" / "cluster"), "binaries", *PROGRAMS]
+    command = [sys.executable, str(REPOSITORY / "hack" / "cluster"), "binaries", *wanted]
     found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     os.environ["GAGARIN_KUBE_BIN"] = found.splitlines()[-1]
     return Path(os.environ["GAGARIN_KUBE_BIN"])
@@ -229,6 +271,22 @@ def _write_signing_key(path: Path) -> None:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
     )
+
+
+def _pretended_node(name: str) -> dict[str, Any]:
+    room = {"cpu": "1000", "memory": "4Ti", "pods": "1000"}
+    metadata = {"name": name, "labels": {"kubernetes.io/hostname": name, "type": "kwok"}}
+    return {"metadata": metadata, "status": {"allocatable": room, "capacity": room}}
+
+
+def _is_ready(item: dict[str, Any]) -> bool:
+    conditions = item.get("status", {}).get("conditions") or ()
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def _encoded(body: Any) -> bytes:
+    """UTF-8 as it is: in YAML, which is what a patch is read as, an escaped pair of surrogates is none."""
+    return json.dumps(body, ensure_ascii=False).encode()
 
 
 def _die_with_parent() -> None:

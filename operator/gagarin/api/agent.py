@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictInt
 
-from gagarin.api.fields import DataKey, Duration, FunctionName, JsonObject, ObjectName, ResourceName, Url
+from gagarin.api.fields import (
+    DataKey,
+    Duration,
+    FunctionName,
+    JsonObject,
+    ObjectName,
+    ResourceName,
+    TimeZone,
+    Url,
+)
 from gagarin.api.params import ModelChoice
 from gagarin.api.references import AllowedNamespaces, ConfigMapValue, Ref
 from gagarin.api.schema import Rule, Schema, as_set, exactly_one, keyed_by, union
@@ -42,11 +51,17 @@ class RagSource(Schema):
     type: Literal["URL", "ConfigMap"]
     """Where the texts are."""
     url: Url | None = None
-    """Address of the document, when type is URL. It is fetched again from time to time."""
+    """Address of the document, when type is URL."""
+    refresh_interval: Annotated[str, Duration("1m", "168h")] | None = None
+    """How often the document is fetched again, when type is URL: 1h unless set. A changed ConfigMap is read
+    again at once."""
     config_map: ConfigMapSource | None = None
     """The ConfigMap, when type is ConfigMap."""
 
-    rules = union("type", {"URL": "url", "ConfigMap": "configMap"})
+    rules = (
+        *union("type", {"URL": "url", "ConfigMap": "configMap"}),
+        *union("type", {"URL": "refreshInterval"}, optional=("refreshInterval",)),
+    )
 
 
 class Retrieval(Schema):
@@ -94,6 +109,8 @@ class AgentSpec(Schema):
     """How passages are found."""
     response_schema: JsonObject | None = None
     """JSON Schema that every answer follows; the answer is then a JSON text."""
+    time_zone: TimeZone = "UTC"
+    """The time zone, such as Europe/Paris, of the date and time that the model is told."""
     limits: AgentLimits = AgentLimits()
     """Bounds of one chat."""
     allowed_namespaces: AllowedNamespaces = AllowedNamespaces()

@@ -18,7 +18,7 @@ QUALIFIED_NAME = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z
 LABEL_VALUE = r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
 DURATION = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
-HTTP_URL = r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"
+HTTP_URL = r"^https?://[^\s/?#@]+(/[^\s?#]*)?(\?[^\s#]*)?$"
 
 ResourceName = Annotated[str, Field(max_length=52, pattern=NAME)]
 NamespaceName = Annotated[str, Field(max_length=63, pattern=LABEL)]
@@ -26,6 +26,8 @@ ObjectName = Annotated[str, Field(max_length=253, pattern=SUBDOMAIN)]
 DataKey = Annotated[str, Field(max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 Url = Annotated[str, Field(max_length=2048, pattern=HTTP_URL)]
 ModelName = Annotated[str, Field(min_length=1, max_length=256)]
+# A name of the IANA time zone database. Which ones exist, that database says.
+TimeZone = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}$")]
 FunctionName = Annotated[str, Field(max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")]
 LabelKey = Annotated[str, Field(max_length=317, pattern=QUALIFIED_NAME)]
 LabelValue = Annotated[str, Field(max_length=63, pattern=LABEL_VALUE)]

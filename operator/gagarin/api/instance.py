@@ -9,7 +9,7 @@ from pydantic import Field, StrictBool, StrictInt
 from gagarin.api.agent import PROMPT_BYTES
 from gagarin.api.fields import Duration, LabelSelector, ObjectName, Quantity
 from gagarin.api.params import ModelChoice, ParamsPatch
-from gagarin.api.pod import RESERVED_PREFIXES, PodOptions
+from gagarin.api.pod import RESERVED_PREFIXES, Annotations, PodOptions
 from gagarin.api.references import Ref, SecretKeyRef
 from gagarin.api.schema import Rule, Schema, at_most_one, union
 
@@ -67,10 +67,18 @@ class History(Schema):
     """The volume, when type is Persistent."""
     postgres: PostgresHistory | None = None
     """The database, when type is Postgres."""
+    keep_for: Annotated[str, Duration("1m", "87600h")] | None = None
+    """How long after its last message a conversation is kept, such as 720h for 30 days. Unset: until it is
+    deleted."""
 
     rules = (
         *union("type", {"Persistent": "persistent"}, optional=("persistent",)),
         *union("type", {"Postgres": "postgres"}),
+        Rule(
+            cel="!has(self.keepFor) || self.type != 'None'",
+            message="keepFor may not be set when type is None: nothing is kept",
+            holds=lambda part: part.keep_for is None or part.type != "None",
+        ),
     )
 
 
@@ -90,7 +98,7 @@ class ServiceOptions(Schema):
 
     type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
     """How the Service is reached."""
-    annotations: dict[str, Annotated[str, Field(max_length=8192)]] | None = Field(default=None, max_length=32)
+    annotations: Annotations = Field(default=None, max_length=32)
     """Annotations of the Service, for example for a load balancer."""
 
     rules = (
@@ -180,9 +188,11 @@ class NetworkPolicyOptions(Schema):
     """Who may reach the pods, and what they may reach."""
 
     source: tuple[Peer, ...] = Field(default=(), alias="from", max_length=32)
-    """Who may connect to the chat port. Empty: every namespace. Who may chat, RBAC decides either way."""
+    """Who may connect to the chat port. Empty: everybody. Who may chat, RBAC decides either way."""
     egress: Literal["Open", "Restricted"] = "Open"
-    """Open: the pods may connect to anything. Restricted: to DNS, the API server and egressPeers."""
+    """Open: the pods may connect to anything. Restricted: to DNS, the API server and egressPeers. A policy
+    cannot name the API server: unless the operator is told its addresses, TCP ports 443 and 6443 of
+    everything stay open for it."""
     egress_peers: tuple[EgressPeer, ...] = Field(default=(), max_length=32)
     """What the pods may connect to, when egress is Restricted: the providers and tools they use."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StrictInt
+from pydantic.alias_generators import to_snake
 
 from gagarin.api.fields import (
     LabelKey,
@@ -23,15 +24,20 @@ from gagarin.api.schema import Rule, Schema, at_most_one, exactly_one, keyed_by
 
 RESERVED_PREFIXES = ("gagarin.fyodorov.ai/", "app.kubernetes.io/")
 RESERVED_ENV = ("LD_", "PYTHON", "GAGARIN_", "KUBERNETES_")
+Annotations = dict[str, Annotated[str, Field(max_length=8192)]] | None
 PROXY_ENV = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 
 
 def _unreserved(field: str) -> Rule:
+    """No key of the map in this camelCase field begins with a reserved prefix."""
+    attribute = to_snake(field)
     clauses = " && ".join(f"!key.startsWith('{prefix}')" for prefix in RESERVED_PREFIXES)
     return Rule(
         cel=f"!has(self.{field}) || self.{field}.all(key, {clauses})",
         message=f"{field} must not begin with {' or '.join(RESERVED_PREFIXES)}",
-        holds=lambda part: not any(key.startswith(RESERVED_PREFIXES) for key in getattr(part, field) or ()),
+        holds=lambda part: (
+            not any(key.startswith(RESERVED_PREFIXES) for key in getattr(part, attribute) or ())
+        ),
     )
 
 
@@ -77,7 +83,7 @@ class EnvVar(Schema):
 
 
 class Resources(Schema):
-    """Compute resources of the chat container."""
+    """Compute resources of a container."""
 
     requests: dict[str, Quantity] | None = Field(default=None, max_length=16)
     """What is set aside for it."""
@@ -247,7 +253,7 @@ class PodOptions(Schema):
     """How evenly the pods are spread."""
     labels: dict[str, LabelValue] | None = Field(default=None, max_length=32)
     """Further labels of the pods."""
-    annotations: dict[str, Annotated[str, Field(max_length=8192)]] | None = Field(default=None, max_length=32)
+    annotations: Annotations = Field(default=None, max_length=32)
     """Further annotations of the pods."""
     image_pull_secrets: tuple[PullSecret, ...] = Field(
         default=(), max_length=16, json_schema_extra=keyed_by("name")
@@ -260,5 +266,13 @@ class PodOptions(Schema):
     service_account_name: ObjectName | None = None
     """A ServiceAccount of the namespace to run as, instead of one made for this Instance. It is given the
     right to ask who may chat, and nothing else."""
+    service_account_annotations: Annotations = Field(default=None, max_length=32)
+    """Annotations of the ServiceAccount that is made for this Instance, for the identity that a cloud gives
+    its workloads. One named with serviceAccountName has its own."""
 
-    rules = (_unreserved("labels"), _unreserved("annotations"))
+    rules = (
+        _unreserved("labels"),
+        _unreserved("annotations"),
+        _unreserved("serviceAccountAnnotations"),
+        at_most_one("serviceAccountName", "serviceAccountAnnotations"),
+    )

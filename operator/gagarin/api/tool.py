@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gagarin.api.fields import Duration, FunctionName, JsonObject, Url
-from gagarin.api.pod import EnvVar
+from gagarin.api.pod import EnvVar, Resources
 from gagarin.api.provider import Header
-from gagarin.api.references import AllowedNamespaces, ConfigMapKeyRef, Ref, SecretKeyRef, SecretValue
+from gagarin.api.references import AllowedNamespaces, ConfigMapKeyRef, Ref, SecretKeyRef, SecretValue, Tls
 from gagarin.api.schema import Rule, Schema, as_set, exactly_one, keyed_by, union
 
 Argument = Annotated[str, Field(max_length=4096)]
@@ -36,7 +36,10 @@ class StdioTool(Schema):
     args: tuple[Argument, ...] = Field(default=(), max_length=64)
     """Its arguments."""
     env: tuple[EnvVar, ...] = Field(default=(), max_length=64, json_schema_extra=keyed_by("name"))
-    """Its environment."""
+    """Its environment. What is kept in a Secret or a ConfigMap is read when the program starts."""
+    resources: Resources | None = None
+    """Compute resources of the sidecar. A resource that is mentioned in requests or limits has no default any
+    more; otherwise requests are 10m CPU and 64Mi memory, limits 500m CPU and 256Mi memory."""
 
 
 class HttpTool(Schema):
@@ -156,6 +159,8 @@ class ToolSpec(Schema):
     """The other agent, when type is Agent."""
     auth: ToolAuth | None = None
     """How calls are authenticated, when type is MCP, HTTP or OpenAPI."""
+    tls: Tls | None = None
+    """How the server is verified, when type is MCP, HTTP, OpenAPI or Agent."""
     allowed_functions: tuple[FunctionName, ...] = Field(
         default=(), max_length=128, json_schema_extra=as_set()
     )
@@ -176,5 +181,10 @@ class ToolSpec(Schema):
             cel="!has(self.auth) || self.type in ['MCP', 'HTTP', 'OpenAPI']",
             message="auth may only be set when type is MCP, HTTP or OpenAPI",
             holds=lambda part: part.auth is None or part.type in ("MCP", "HTTP", "OpenAPI"),
+        ),
+        Rule(
+            cel="!has(self.tls) || self.type != 'Stdio'",
+            message="tls may not be set when type is Stdio: a sidecar is reached without a network",
+            holds=lambda part: part.tls is None or part.type != "Stdio",
         ),
     )

@@ -1,17 +1,20 @@
-"""What an Agent comes to: its prompt, the model it asks, and whether everything it may use is there."""
+"""What an Agent comes to: its prompt, the model it asks, its tools and its knowledge.
+
+Whatever it may use has to be there: what is missing is reported to the walk, and no half of an agent runs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from gagarin.api.agent import PROMPT_BYTES, AgentSpec, RagSource, ToolUse
-from gagarin.api.instance import InstanceSpec, Overrides
-from gagarin.api.references import ConfigMapKeyRef, SecretKeyRef
+from gagarin.api.fields import seconds
+from gagarin.api.instance import Overrides
 from gagarin.api.tool import ToolSpec
 from gagarin.core import config, targets
 from gagarin.core.objects import Key
-from gagarin.core.vendors import VENDORS
+from gagarin.core.tools import Offer, has_secrets, offer
 from gagarin.core.walk import Place, Walk
 
 
@@ -22,6 +25,8 @@ class Meaning:
     prompt: str | None
     target: config.ModelTarget | None
     fallbacks: tuple[config.ModelTarget, ...] = ()
+    offers: tuple[Offer, ...] = ()
+    knowledge: config.Knowledge | None = None
 
 
 def follow_agent(
@@ -29,67 +34,61 @@ def follow_agent(
 ) -> Meaning:
     """Follow everything an Agent refers to. What `overrides` (of the Instance `owner`) replaces is not
     looked at in the Agent."""
-    for index, use in enumerate(spec.tools):
-        _follow_use(walk, Place(key, f"spec.tools[{index}].toolRef"), use)
-    for source in spec.rag:
-        _follow_source(walk, key, source)
-    if spec.retrieval is not None and spec.retrieval.embedding_model_ref is not None:
-        place = Place(key, "spec.retrieval.embeddingModelRef")
-        targets.embedding(walk, place, spec.retrieval.embedding_model_ref)
+    _check_time_zone(walk, key, spec.time_zone)
+    offers = _offers(walk, key, spec)
+    knowledge = _knowledge(walk, key, spec)
     prompt = (overrides and overrides.prompt) or _prompt(walk, key, spec)
     chosen = _chosen(walk, key, spec, owner, overrides)
-    if chosen is None:
-        return Meaning(prompt, None)
-    first, others = chosen
-    if spec.response_schema is not None:
-        _check_schema_support(walk, Place(key, "spec.responseSchema"), (first, *others))
-    return Meaning(prompt, first, others)
+    first, others = chosen or (None, ())
+    return Meaning(prompt, first, others, offers, knowledge)
 
 
-def follow_tool(walk: Walk, key: Key, spec: ToolSpec) -> None:
-    """Follow everything a Tool refers to. Its Instance need only exist: RBAC decides who may chat with it."""
-    if spec.agent is not None:
-        walk.spec(Place(key, "spec.agent.instanceRef"), spec.agent.instance_ref, "Instance", InstanceSpec)
-    if spec.open_api is not None and spec.open_api.config_map_key_ref is not None:
-        walk.config_map(Place(key, "spec.openAPI.configMapKeyRef"), spec.open_api.config_map_key_ref)
-    for field, ref in _tool_secrets(spec):
-        walk.secret(Place(key, field), ref)
+def _offers(walk: Walk, key: Key, spec: AgentSpec) -> tuple[Offer, ...]:
+    seen: set[Key] = set()
+    offers = []
+    for index, use in enumerate(spec.tools):
+        place = Place(key, f"spec.tools[{index}].toolRef")
+        tool = Key("Tool", use.tool_ref.namespace or key.namespace, use.tool_ref.name)
+        if tool in seen:
+            walk.report(place, "InvalidSpec", f"{tool} is in the list already")
+            continue
+        seen.add(tool)
+        found = _used(walk, place, use)
+        offers += [found] if found else []
+    return tuple(offers)
 
 
-def _follow_use(walk: Walk, place: Place, use: ToolUse) -> None:
+def _used(walk: Walk, place: Place, use: ToolUse) -> Offer | None:
     found = walk.spec(place, use.tool_ref, "Tool", ToolSpec)
     if found is None:
-        return
+        return None
     key, spec = found
-    if key.namespace != walk.namespace and any(_tool_secrets(spec)):
-        walk.report_foreign_secrets(place, key, spec.allowed_namespaces)
-        return
-    follow_tool(walk, key, spec)
+    if has_secrets(spec) and not walk.may_take_secrets(place, key, spec.allowed_namespaces):
+        return None
+    return offer(walk, key, spec, use.allowed_functions)
 
 
-def _tool_secrets(spec: ToolSpec) -> Iterator[tuple[str, SecretKeyRef]]:
-    for header in spec.http.headers if spec.http else ():
-        if header.value_from is not None:
-            yield f"spec.http.headers[{header.name}]", header.value_from.secret_key_ref
-    if spec.auth is None:
-        return
-    if spec.auth.bearer is not None:
-        yield "spec.auth.bearer", spec.auth.bearer.secret_key_ref
-    if spec.auth.basic is not None:
-        yield "spec.auth.basic.username", spec.auth.basic.username.secret_key_ref
-        yield "spec.auth.basic.password", spec.auth.basic.password.secret_key_ref
-    if spec.auth.header is not None:
-        yield "spec.auth.header", spec.auth.header.secret_key_ref
+def _knowledge(walk: Walk, key: Key, spec: AgentSpec) -> config.Knowledge | None:
+    sources = tuple(_source(walk, key, source) for source in spec.rag)
+    retrieval, embedding = spec.retrieval, None
+    if retrieval is not None and retrieval.embedding_model_ref is not None:
+        place = Place(key, "spec.retrieval.embeddingModelRef")
+        embedding = targets.embedding(walk, place, retrieval.embedding_model_ref)
+    if not sources:
+        return None
+    if retrieval is None:
+        return config.Knowledge(sources=sources)
+    return config.Knowledge(sources=sources, top_k=retrieval.top_k, embedding=embedding)
 
 
-def _follow_source(walk: Walk, key: Key, source: RagSource) -> None:
-    if source.config_map is None:
-        return
-    place = Place(key, f"spec.rag[{source.name}].configMap")
-    if not source.config_map.keys:
-        walk.existing(place, Key("ConfigMap", key.namespace, source.config_map.name))
-    for name in source.config_map.keys:
-        walk.config_map(place, ConfigMapKeyRef(name=source.config_map.name, key=name))
+def _source(walk: Walk, key: Key, source: RagSource) -> config.Source:
+    if source.config_map is not None:
+        place = Place(key, f"spec.rag[{source.name}].configMap")
+        walk.folder(place, source.name, source.config_map.name, source.config_map.keys)
+        return config.Source(name=source.name, folder=source.name)
+    if source.refresh_interval is None:
+        return config.Source(name=source.name, url=source.url)
+    return config.Source(name=source.name, url=source.url, refresh=seconds(source.refresh_interval))
 
 
 def _prompt(walk: Walk, key: Key, spec: AgentSpec) -> str | None:
@@ -112,9 +111,9 @@ def _chosen(
     return targets.chosen(walk, Place(key, "spec"), ref=spec.model_ref, choice=spec.model, patch=patch)
 
 
-def _check_schema_support(walk: Walk, place: Place, asked: tuple[config.ModelTarget, ...]) -> None:
-    for target in asked:
-        provider = target.provider
-        if not VENDORS[provider.type].response_format:
-            message = f"Provider {provider.namespace}/{provider.name} of type {provider.type} ignores it"
-            walk.report(place, "InvalidSpec", message)
+def _check_time_zone(walk: Walk, key: Key, name: str) -> None:
+    """Against the time zone database of this machine, which is also that of the chat server's image."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):  # no such zone, a folder of the database, a bad name
+        walk.report(Place(key, "spec.timeZone"), "InvalidSpec", f"there is no time zone {name}")

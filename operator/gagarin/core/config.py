@@ -63,8 +63,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Cost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a token costs, as decimals in the currency of the user's choice."""
 
-    input_per_token: str = "0"
-    output_per_token: str = "0"
+    input_per_token: str = "0"  # noqa: S105 (a price)
+    output_per_token: str = "0"  # noqa: S105 (a price)
 
 
 class ModelTarget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,7 +81,8 @@ class ModelTarget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class ToolAuth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The credential of calls to a tool's server. Bearer and Header read `value_file`, Basic the other two."""
+    """The credential of calls to a tool's server. Bearer and Header read `value_file`, Basic the other
+    two."""
 
     type: Literal["Bearer", "Basic", "Header"]
     header: str = "Authorization"
@@ -98,9 +99,9 @@ class McpServer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StdioServer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A server of the Model Context Protocol in a sidecar, behind a Unix socket: the name of the socket's file
-    in the sockets folder. Each connection is one process of the server, and carries its standard input and
-    output as they are."""
+    """A server of the Model Context Protocol in a sidecar, behind a Unix socket: the name of the socket's
+    file in the sockets folder. Each connection is one process of the server, and carries its standard
+    input and output as they are."""
 
     socket: str
 
@@ -164,8 +165,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Documents to find passages in: at `url`, fetched again after `refresh` seconds, or the files of `folder`
-    below the knowledge folder, read again when they change."""
+    """Documents to find passages in: at `url`, fetched again after `refresh` seconds, or the files of
+    `folder` below the knowledge folder, read again when they change."""
 
     name: str
     url: str | None = None
@@ -221,8 +222,9 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Everything one chat server needs to know to be one Instance. `extra_ca`: PEM certificates of authorities
-    to trust beside the system's, for every connection that has no bundle of its own."""
+    """Everything one chat server needs to know to be one Instance. `extra_ca`: PEM certificates of
+    authorities to trust beside the system's, for every connection that has no bundle of its own.
+    `time_zone`: the name (IANA) of the zone that the model is told the time in."""
 
     schema_version: int
     name: str
@@ -243,6 +245,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     history: History = History()
     tls: ServerTls | None = None
     extra_ca: str | None = None
+    time_zone: str = "UTC"
 
 
 def encode(config: Config) -> str:

@@ -4,8 +4,9 @@ The operator asks it one question: an object changed, which of our resources may
 `references` reads the plain dictionary, never the typed model, so that an object too broken to be
 understood still has its place in the graph and is looked at again when what it names appears.
 
-A node's digest covers only what others can see of it: the spec of our kinds, the data of a ConfigMap or
-Secret, the labels of a Namespace. A write that leaves it the same (a status, an annotation) stops here.
+A node's digest covers only what others can see of it: the spec of our kinds, the data and labels of a
+ConfigMap or Secret, the labels of a Namespace. A write that leaves it the same (a status, an annotation)
+stops here. Digests stay in memory: that of a short secret could be guessed.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "Tool": (
         ("spec.agent.instanceRef", "Instance"),
+        ("spec.stdio.env[].valueFrom.secretKeyRef", "Secret"),
+        ("spec.stdio.env[].valueFrom.configMapKeyRef", "ConfigMap"),
+        ("spec.tls.caBundle.secretKeyRef", "Secret"),
+        ("spec.tls.caBundle.configMapKeyRef", "ConfigMap"),
         ("spec.openAPI.configMapKeyRef", "ConfigMap"),
         ("spec.http.headers[].valueFrom.secretKeyRef", "Secret"),
         ("spec.auth.bearer.secretKeyRef", "Secret"),
@@ -56,6 +61,8 @@ REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
         ("spec.overrides.model.providerRef", "Provider"),
         ("spec.history.postgres.secretKeyRef", "Secret"),
         ("spec.tls", "Secret"),
+        ("spec.pod.env[].valueFrom.secretKeyRef", "Secret"),
+        ("spec.pod.env[].valueFrom.configMapKeyRef", "ConfigMap"),
     ),
 }
 
@@ -83,7 +90,7 @@ def digest_of(item: Object) -> str:
         seen = (metadata.get("uid"), item.get("spec"))
     else:
         parts = ("data", "stringData", "binaryData")
-        seen = metadata.get("resourceVersion") or [item.get(part) for part in parts]
+        seen = [metadata.get("labels"), *(item.get(part) for part in parts)]
     return hashlib.sha256(msgspec.json.encode(seen, order="sorted")).hexdigest()[:16]
 
 

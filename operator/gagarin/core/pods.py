@@ -18,10 +18,17 @@ IMAGE_REASONS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 )
 CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-# How long a pod may wait for volumes and network before that is called a fault.
+# How long a pod may wait for volumes and network, or be unready, before that is called a fault.
 START_SECONDS = 60
 # The fault that is told when pods have different ones: the most certain first.
-_ORDER = ("ImagePullFailed", "PodConfigFailed", "PodCrashed", "Unschedulable", "PodNotStarted")
+_ORDER = (
+    "ImagePullFailed",
+    "PodConfigFailed",
+    "PodCrashed",
+    "Unschedulable",
+    "PodNotStarted",
+    "PodNotReady",
+)
 
 
 def fault_of(pods: Iterable[Object], now: str) -> Problem | None:
@@ -45,8 +52,13 @@ def _faults(pod: Object, now: str) -> Iterator[tuple[str, str]]:
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
         yield "Unschedulable", scheduled.get("message", "no node takes it")
-    for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+    setting_up = [each for each in status.get("initContainerStatuses") or () if not _is_done(each)]
+    running = status.get("containerStatuses") or []
+    for container in (*setting_up, *running):
         yield from _container_faults(container)
+    if _is_since(conditions.get("ContainersReady", {}), "False", now):
+        names = (each["name"] for each in running if _is_unready(each))
+        yield from (("PodNotReady", f"container {name} runs, and its probe fails") for name in names)
     if _waits_to_start(conditions, now):
         yield "PodNotStarted", "it waits for its volumes or its network; kubectl describe shows the events"
 
@@ -84,8 +96,22 @@ def _without_back_off(message: str) -> str:
 
 
 def _waits_to_start(conditions: dict[str, Any], now: str) -> bool:
-    scheduled, sandbox = conditions.get("PodScheduled", {}), conditions.get("PodReadyToStartContainers", {})
-    if scheduled.get("status") != "True" or sandbox.get("status") != "False":
+    sandbox = conditions.get("PodReadyToStartContainers", {})
+    return sandbox.get("status") == "False" and _is_since(conditions.get("PodScheduled", {}), "True", now)
+
+
+def _is_done(init_container: dict[str, Any]) -> bool:
+    end = (init_container.get("state") or {}).get("terminated") or {}
+    return bool(end.get("exitCode") == 0)
+
+
+def _is_unready(container: dict[str, Any]) -> bool:
+    return "running" in (container.get("state") or {}) and not container.get("ready")
+
+
+def _is_since(condition: dict[str, Any], status: str, now: str) -> bool:
+    """Whether a condition has had this status for longer than starting may take."""
+    if condition.get("status") != status:
         return False
-    since = datetime.fromisoformat(scheduled["lastTransitionTime"])
+    since = datetime.fromisoformat(condition["lastTransitionTime"])
     return datetime.fromisoformat(now) - since > timedelta(seconds=START_SECONDS)

@@ -17,8 +17,8 @@ ConditionType = Literal["Accepted", "ResolvedRefs", "Ready"]
 class Reason:
     """One documented reason of a condition.
 
-    `outlook`: Fine, or Stopped (nothing is wrong, it is meant not to run), or Moving (wait), or Stalled
-    (waiting does not help, somebody has to change something).
+    `outlook`: Fine, or Stopped (all is as it should be: nothing runs), or Moving (wait), or Stalled (waiting
+    does not help, somebody has to change something).
     """
 
     condition: ConditionType
@@ -29,25 +29,29 @@ class Reason:
     @property
     def status(self) -> Literal["True", "False"]:
         """What the condition is with this reason."""
-        return "True" if self.outlook == "Fine" else "False"
+        return "True" if self.outlook in ("Fine", "Stopped") else "False"
 
 
 REASONS = (
     Reason("Accepted", "Accepted", "Fine", "The spec makes sense."),
     Reason("Accepted", "InvalidSpec", "Stalled", "The spec contradicts itself; the message names the field."),
     Reason("Accepted", "TooLarge", "Stalled", "The resolved configuration is over 900 KiB."),
-    Reason("Accepted", "NotAvailable", "Stalled", "The spec asks for something this version cannot do."),
+    Reason("Accepted", "NotAvailable", "Stalled", "The spec asks for what this installation does not offer."),
+    Reason("Accepted", "ForbiddenByPolicy", "Stalled", "The policy of this installation does not allow it."),
     Reason("ResolvedRefs", "Resolved", "Fine", "All that is referred to is there and may be used."),
     Reason("ResolvedRefs", "RefNotFound", "Stalled", "An object, or a key of a ConfigMap, does not exist."),
     Reason("ResolvedRefs", "RefNotPermitted", "Stalled", "An object does not allow this use: no pods run."),
     Reason("ResolvedRefs", "SecretKeyNotFound", "Stalled", "A Secret has no key of the name given."),
     Reason(
-        "ResolvedRefs", "RefNotReady", "Stalled", "An object is itself not accepted, or cannot be judged."
+        "ResolvedRefs",
+        "RefNotReady",
+        "Stalled",
+        "An object is not accepted itself, has a value that cannot be used, or cannot be judged.",
     ),
     Reason("ResolvedRefs", "CycleDetected", "Stalled", "Resources refer to each other in a circle."),
     Reason("Ready", "Ready", "Fine", "It can be used; of an Instance, the newest revision serves."),
-    Reason("Ready", "Suspended", "Stopped", "`suspend` is set, so no pods run."),
-    Reason("Ready", "ScaledToZero", "Stopped", "`replicas` is 0, so no pods run."),
+    Reason("Ready", "Suspended", "Stopped", "Nothing runs, as asked: `suspend` is set."),
+    Reason("Ready", "ScaledToZero", "Stopped", "Nothing runs, as asked: `replicas` is 0."),
     Reason("Ready", "RolloutPending", "Moving", "The newest revision is not rolled out yet."),
     Reason("Ready", "RollingOut", "Moving", "Pods of the newest revision are starting."),
     Reason("Ready", "PodsNotAvailable", "Moving", "Pods of the newest revision stopped answering."),
@@ -57,6 +61,9 @@ REASONS = (
     Reason("Ready", "PodCrashed", "Stalled", "A container ends; the message has its last words."),
     Reason("Ready", "Unschedulable", "Stalled", "No node takes a pod."),
     Reason("Ready", "PodNotStarted", "Stalled", "A pod waits for its volumes or network for over a minute."),
+    Reason("Ready", "PodNotReady", "Stalled", "A pod runs, and its probe fails for over a minute."),
+    Reason("Ready", "VolumePending", "Moving", "The volume for conversations is not provided yet."),
+    Reason("Ready", "VolumeLost", "Stalled", "The volume with the conversations is gone."),
     Reason("Ready", "PodsRefused", "Stalled", "The API server refuses pods: a quota or a policy."),
     Reason("Ready", "NameTaken", "Stalled", "A foreign object has the name of a child; it is left alone."),
     Reason("Ready", "ApplyFailed", "Stalled", "The API server refuses a child; the message has its words."),

@@ -13,28 +13,37 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gagarin.api.kinds import API_VERSION
-from gagarin.core import config, names
+from gagarin.core import names
+from gagarin.core.children import child
+from gagarin.core.network import network_policy, service
 from gagarin.core.objects import Object
-from gagarin.core.podtemplate import RenderSettings, pod_template, service_account
-from gagarin.core.resolve import Resolved
+from gagarin.core.podtemplate import pod_template, service_account
+from gagarin.core.resolved import Resolved
+from gagarin.core.scaling import autoscaler, disruption_budget
+from gagarin.core.settings import RenderSettings
+from gagarin.core.storage import configuration, copies, volume_claim
 
 __all__ = ["RenderSettings", "render", "revision_of"]
 
+# A rollout that makes no progress for so long has failed.
+PROGRESS_SECONDS = 300
+
 
 def render(resolved: Resolved, settings: RenderSettings) -> list[Object]:
-    """The children in the order to apply: ServiceAccount (unless the user names one), RoleBinding,
-    ConfigMap, Deployment, Service."""
+    """The children in the order to apply: what pods need, the Deployment, and what needs pods."""
     revision = _revision(resolved, settings)
-    children = [
+    return [
+        *_service_account(resolved),
         _role_binding(resolved),
-        _config_map(resolved, revision),
+        *copies(resolved),
+        configuration(resolved, revision, settings.ca_bundle),
+        *volume_claim(resolved),
+        network_policy(resolved, settings),
         _deployment(resolved, settings, revision),
-        _service(resolved),
+        service(resolved),
+        *disruption_budget(resolved),
+        *autoscaler(resolved),
     ]
-    if resolved.spec.pod.service_account_name is None:
-        children.insert(0, _service_account(resolved))
-    return children
 
 
 def revision_of(children: Sequence[Object]) -> str:
@@ -47,41 +56,22 @@ def revision_of(children: Sequence[Object]) -> str:
 
 def _revision(resolved: Resolved, settings: RenderSettings) -> str:
     template = pod_template(resolved, settings, resolved.config.revision)
-    return hashlib.sha256(msgspec.json.encode(template, order="sorted")).hexdigest()[:10]
+    encoded = msgspec.json.encode((template, settings.ca_bundle), order="sorted")
+    return hashlib.sha256(encoded).hexdigest()[:10]
 
 
-def _child(resolved: Resolved, api_version: str, kind: str, name: str) -> Object:
-    """What every child begins with: type, name, labels, owner."""
-    metadata: Object = {
-        "name": name,
-        "namespace": resolved.config.namespace,
-        "labels": names.labels(resolved.config.name),
-    }
-    uid = resolved.instance["metadata"].get("uid")
-    if uid:  # rendered from a file, there is no owner yet
-        metadata["ownerReferences"] = [_owner(resolved.config.name, uid)]
-    return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
-
-
-def _owner(name: str, uid: str) -> Object:
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "Instance",
-        "name": name,
-        "uid": uid,
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
-
-
-def _service_account(resolved: Resolved) -> Object:
-    account = _child(resolved, "v1", "ServiceAccount", names.account_name(resolved.config.name))
-    return account | {"automountServiceAccountToken": False}
+def _service_account(resolved: Resolved) -> list[Object]:
+    if resolved.spec.pod.service_account_name is not None:
+        return []
+    account = child(resolved, "v1", "ServiceAccount", names.account_name(resolved.config.name))
+    if resolved.spec.pod.service_account_annotations:
+        account["metadata"]["annotations"] = resolved.spec.pod.service_account_annotations
+    return [account | {"automountServiceAccountToken": False}]
 
 
 def _role_binding(resolved: Resolved) -> Object:
     name = names.account_name(resolved.config.name)
-    binding = _child(resolved, "rbac.authorization.k8s.io/v1", "RoleBinding", name)
+    binding = child(resolved, "rbac.authorization.k8s.io/v1", "RoleBinding", name)
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": names.CLUSTER_ROLE}
     subject = {
         "kind": "ServiceAccount",
@@ -91,32 +81,21 @@ def _role_binding(resolved: Resolved) -> Object:
     return binding | {"roleRef": role, "subjects": [subject]}
 
 
-def _config_map(resolved: Resolved, revision: str) -> Object:
-    text = config.encode(msgspec.structs.replace(resolved.config, revision=revision))
-    config_map = _child(resolved, "v1", "ConfigMap", names.config_name(resolved.config.name, revision))
-    return config_map | {"immutable": True, "data": {config.FILE_NAME: text}}
-
-
 def _deployment(resolved: Resolved, settings: RenderSettings, revision: str) -> Object:
-    deployment = _child(resolved, "apps/v1", "Deployment", resolved.config.name)
+    deployment = child(resolved, "apps/v1", "Deployment", resolved.config.name)
     deployment["spec"] = {
         "replicas": 0 if resolved.spec.suspend else resolved.spec.replicas,
         "revisionHistoryLimit": 1,
+        "progressDeadlineSeconds": PROGRESS_SECONDS,
         "selector": {"matchLabels": names.selector(resolved.config.name)},
-        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}},
+        "strategy": _strategy(resolved),
         "template": pod_template(resolved, settings, revision),
     }
     return deployment
 
 
-def _service(resolved: Resolved) -> Object:
-    service = _child(resolved, "v1", "Service", resolved.config.name)
-    if resolved.spec.service.annotations:
-        service["metadata"]["annotations"] = resolved.spec.service.annotations
-    port = {"name": "http", "port": 80, "targetPort": "chat", "protocol": "TCP", "appProtocol": "http"}
-    service["spec"] = {
-        "type": resolved.spec.service.type,
-        "selector": names.selector(resolved.config.name),
-        "ports": [port],
-    }
-    return service
+def _strategy(resolved: Resolved) -> Object:
+    """A volume has one writer, so its pod goes before the next one comes; all others come first."""
+    if resolved.config.history.type == "Persistent":
+        return {"type": "Recreate"}
+    return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}}

@@ -8,12 +8,12 @@ with documented reasons. It never raises for a user's mistake and never fetches 
 from __future__ import annotations
 
 import hashlib
+import sys
 from dataclasses import dataclass
 
 import msgspec
 
 from gagarin.api.agent import AgentSpec
-from gagarin.api.fields import seconds
 from gagarin.api.instance import InstanceSpec
 from gagarin.api.kinds import SpecError, parse
 from gagarin.api.model import ModelSpec
@@ -21,41 +21,35 @@ from gagarin.api.provider import ProviderSpec
 from gagarin.api.schema import Schema
 from gagarin.api.tool import ToolSpec
 from gagarin.core import config, targets
-from gagarin.core.agents import follow_agent, follow_tool
-from gagarin.core.availability import unavailable
+from gagarin.core.agents import Meaning, follow_agent
+from gagarin.core.instances import auth_of, check_instance, history_of, limits_of, tls_of
 from gagarin.core.objects import Key, Object, Objects, key_of
+from gagarin.core.policy import Policy
 from gagarin.core.problems import Problem
-from gagarin.core.walk import Place, SecretFile, Walk
+from gagarin.core.resolved import Resolved, SecretFile
+from gagarin.core.tools import offer
+from gagarin.core.walk import Place, Walk
 
-__all__ = ["CONFIG_BYTES", "Problem", "Resolution", "Resolved", "SecretFile", "resolve"]
+__all__ = ["CONFIG_BYTES", "Policy", "Problem", "Resolution", "Resolved", "SecretFile", "resolve"]
 
 # A ConfigMap holds 1 MiB; the rest is room for its metadata.
 CONFIG_BYTES = 900 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """Everything `render` needs of one Instance. `config.revision` is a digest of the configuration."""
-
-    instance: Object
-    spec: InstanceSpec
-    config: config.Config
-    secret_files: tuple[SecretFile, ...]
+DEFAULT_POLICY = Policy()
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """What resolving one object came to.
 
-    `resolved` is set for an Instance without problems. `secrets` are the Secrets whose values the pods read
-    as files: when one changes, the pods are nudged. `model` is what an Agent or an Instance asks, as
-    PROVIDER/ID. `followed` is False when the spec was not understood, so that nothing is known of what it
-    refers to.
+    `resolved` is set for an Instance without problems. `mounted` are the Secrets and ConfigMaps that pods
+    read as files, where there is a copy that and the original: when one changes, the pods are nudged. `model`
+    is what an Agent or an Instance asks, as PROVIDER/ID. `followed` is False when the spec was not
+    understood, so that nothing is known of what it refers to.
     """
 
     problems: tuple[Problem, ...] = ()
     resolved: Resolved | None = None
-    secrets: frozenset[Key] = frozenset()
+    mounted: frozenset[Key] = frozenset()
     model: str | None = None
     followed: bool = True
 
@@ -65,10 +59,10 @@ class Resolution:
         return any(problem.reason == "RefNotPermitted" for problem in self.problems)
 
 
-def resolve(item: Object, objects: Objects) -> Resolution:
-    """Resolve an object of any of the five kinds."""
+def resolve(item: Object, objects: Objects, policy: Policy = DEFAULT_POLICY) -> Resolution:
+    """Resolve an object of any of the five kinds, under the policy of the installation."""
     key = key_of(item)
-    walk = Walk(key, objects, namespace=key.namespace)
+    walk = Walk(key, objects, key.namespace, policy)
     try:
         spec = parse(item)
     except SpecError as error:
@@ -85,22 +79,23 @@ def _follow(walk: Walk, key: Key, spec: Schema) -> config.ModelTarget | None:
     if isinstance(spec, ProviderSpec):
         targets.provider(walk, key, spec)
     elif isinstance(spec, ToolSpec):
-        follow_tool(walk, key, spec)
+        offer(walk, key, spec)
     elif isinstance(spec, ModelSpec):
         targets.model_target(walk, key, spec)
         targets.fallbacks(walk, key, spec)
-    elif isinstance(spec, AgentSpec):
+    else:
+        assert isinstance(spec, AgentSpec), "there are five kinds"
         return follow_agent(walk, key, spec, key).target
     return None
 
 
 def _resolve_instance(walk: Walk, item: Object, spec: InstanceSpec) -> Resolution:
-    _report_unavailable(walk, walk.root, spec)
+    check_instance(walk, spec)
+    history, tls = history_of(walk, spec), tls_of(walk, spec)
     found = walk.spec(Place(walk.root, "spec.agentRef"), spec.agent_ref, "Agent", AgentSpec)
     if found is None:
         return Resolution(tuple(walk.problems))
     key, agent = found
-    _report_unavailable(walk, key, agent)
     meaning = follow_agent(walk, key, agent, walk.root, spec.overrides)
     model = _label(meaning.target)
     if walk.problems or meaning.target is None or meaning.prompt is None:
@@ -113,21 +108,26 @@ def _resolve_instance(walk: Walk, item: Object, spec: InstanceSpec) -> Resolutio
         prompt=meaning.prompt,
         model=meaning.target,
         fallbacks=meaning.fallbacks,
-        auth=_auth(walk.root, spec),
+        auth=auth_of(walk.root, spec),
         agent=key.name,
         display_name=agent.display_name,
         description=agent.description,
         title=spec.title,
         response_schema=agent.response_schema,
-        limits=_limits(agent, spec),
-        history=config.History(type=spec.history.type),
+        tools=tuple(each.tool for each in meaning.offers),
+        knowledge=meaning.knowledge,
+        limits=limits_of(agent, spec),
+        history=history,
+        tls=tls,
+        time_zone=sys.intern(agent.time_zone),  # msgspec leaves out a default that is the very same object
     )
-    return _finished(walk, item, spec, configuration, model)
+    return _finished(walk, item, spec, configuration, meaning)
 
 
 def _finished(
-    walk: Walk, item: Object, spec: InstanceSpec, configuration: config.Config, model: str | None
+    walk: Walk, item: Object, spec: InstanceSpec, configuration: config.Config, meaning: Meaning
 ) -> Resolution:
+    model = _label(meaning.target)
     text = config.encode(configuration).encode()
     if len(text) > CONFIG_BYTES:
         message = f"the resolved configuration has {len(text)} bytes, and {CONFIG_BYTES} is the most"
@@ -138,35 +138,19 @@ def _finished(
         spec=spec,
         config=msgspec.structs.replace(configuration, revision=revision),
         secret_files=tuple(sorted(walk.secret_files)),
+        copies=walk.copies(),
+        folders=tuple(sorted(walk.folders)),
+        sidecars=tuple(each.sidecar for each in meaning.offers if each.sidecar),
     )
-    secrets = frozenset(Key("Secret", file.namespace, file.secret) for file in walk.secret_files)
-    return Resolution(resolved=resolved, secrets=secrets, model=model)
+    return Resolution(resolved=resolved, mounted=_mounted(resolved), model=model)
 
 
-def _report_unavailable(walk: Walk, key: Key, spec: InstanceSpec | AgentSpec) -> None:
-    for asked in unavailable(spec):
-        walk.report(Place(key, asked), "NotAvailable", "this version of Gagarin cannot do it yet")
-
-
-def _auth(instance: Key, spec: InstanceSpec) -> config.Auth:
-    audiences = [f"{instance.name}.{instance.namespace}.svc"]
-    if spec.auth.audience_scope == "Namespace":
-        audiences.append(f"gagarin.{instance.namespace}.svc")
-    return config.Auth(
-        audiences=tuple(audiences),
-        verification=spec.auth.verification,
-        stale_allow=seconds(spec.auth.stale_allow),
-    )
-
-
-def _limits(agent: AgentSpec, spec: InstanceSpec) -> config.Limits:
-    return config.Limits(
-        max_tool_rounds=agent.limits.max_tool_rounds,
-        max_history_messages=agent.limits.max_history_messages,
-        max_input_chars=agent.limits.max_input_chars,
-        request_timeout=seconds(agent.limits.request_timeout),
-        max_concurrent_chats=spec.limits.max_concurrent_chats,
-    )
+def _mounted(resolved: Resolved) -> frozenset[Key]:
+    """What the pods read as files: originals, and copies beside the pods."""
+    originals = {file.source for file in resolved.secret_files} | {each.source for each in resolved.folders}
+    namespace = resolved.config.namespace
+    local = {Key(each.kind, namespace, resolved.local_name(each)) for each in originals}
+    return frozenset(originals | local)
 
 
 def _label(target: config.ModelTarget | None) -> str | None:

@@ -1,8 +1,10 @@
-"""How far the newest revision of an Instance has come, read from its Deployment, ReplicaSets and Pods."""
+"""How far the newest revision of an Instance has come, read from its Deployment, ReplicaSets, Pods and volume
+claim."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from gagarin.core import names
@@ -10,6 +12,9 @@ from gagarin.core.objects import Object
 from gagarin.core.pods import fault_of
 from gagarin.core.problems import Problem
 from gagarin.core.render import revision_of
+
+# What a pod that waits for its volume is also told to have.
+_FOLLOW_FROM_VOLUME = ("Unschedulable", "PodNotStarted", "RolloutTimedOut")
 
 
 def hindrance(deployment: Object, children: Sequence[Object], revision: str, now: str) -> Problem | None:
@@ -21,7 +26,19 @@ def hindrance(deployment: Object, children: Sequence[Object], revision: str, now
     if _is_complete(deployment):
         return None
     pods = [child for child in children if child["kind"] == "Pod" and _revision(child) == revision]
-    return fault_of(pods, now) or _deployment_fault(deployment) or _progress(deployment, revision)
+    volume = _volume_fault(children)
+    if fault := fault_of(pods, now) or _deployment_fault(deployment):
+        is_cause = volume is not None and fault.reason in _FOLLOW_FROM_VOLUME
+        return replace(fault, message=f"{fault.message}; {volume.message}") if volume and is_cause else fault
+    return volume or _progress(deployment, revision)
+
+
+def stopping(deployment: Object) -> Problem | None:
+    """Why an Instance that is meant to run nothing is not there yet; None when no pods are left."""
+    left = _status(deployment).get("replicas", 0)
+    if _is_observed(deployment) and not deployment["spec"].get("replicas", 1) and not left:
+        return None
+    return Problem("Ready", "RollingOut", f"{left} pods are still there")
 
 
 def serving_revision(children: Sequence[Object], newest: str) -> str | None:
@@ -33,6 +50,22 @@ def serving_revision(children: Sequence[Object], newest: str) -> str | None:
         (_revision(one) == newest, one["metadata"].get("creationTimestamp", ""), _revision(one))
         for one in sets
     )[2]
+
+
+def _volume_fault(children: Sequence[Object]) -> Problem | None:
+    for child in children:
+        phase = _status(child).get("phase") if child["kind"] == "PersistentVolumeClaim" else None
+        claim = f"PersistentVolumeClaim {child['metadata']['name']}"
+        if phase == "Lost":
+            return Problem("Ready", "VolumeLost", f"{claim} has lost its volume")
+        if phase == "Pending":
+            return Problem("Ready", "VolumePending", f"{claim} has no volume yet{_class_of(child)}")
+    return None
+
+
+def _class_of(claim: Object) -> str:
+    name = claim.get("spec", {}).get("storageClassName")
+    return f": storage class {name} has to provide one" if name else ""
 
 
 def _is_observed(deployment: Object) -> bool:

@@ -1,8 +1,9 @@
 """The status of every kind: conditions that tell the truth, with documented reasons (see `core.reasons`).
 
 `Accepted` and `ResolvedRefs` say what is wrong with the resources; `Ready` of an Instance says whether the
-newest revision is rolled out and serving, in the pods' own words when it is not. `Reconciling` and `Stalled`
-are there only while True, as kstatus has it, so that `kubectl wait`, Flux and Argo CD read it right.
+newest revision is rolled out and serving, in the pods' own words when it is not; one that is meant to run
+nothing is Ready when nothing runs. `Reconciling` and `Stalled` are there only while True, as kstatus has it,
+so that `kubectl wait`, Flux and Argo CD read it right.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from gagarin.core.problems import Problem
 from gagarin.core.reasons import REASON_BY_NAME
 from gagarin.core.render import revision_of
 from gagarin.core.resolve import Resolution
-from gagarin.core.rollout import hindrance, serving_revision
+from gagarin.core.rollout import hindrance, serving_revision, stopping
 
 # metav1.Condition allows 32,768 characters; nobody reads as much.
 MESSAGE_CHARS = 4096
@@ -51,7 +52,8 @@ def status_of(
 ) -> dict[str, Any]:
     """The whole new `status` of an object of any of the five kinds.
 
-    `children` are the live Deployment, ReplicaSets and Pods of an Instance (others are ignored); `now` is
+    `children` are the live Deployment, ReplicaSets, Pods and PersistentVolumeClaim of an Instance (others are
+    ignored); `now` is
     RFC 3339 in UTC and only used for conditions whose status changes and for what takes too long. `revision`
     is what the operator wants to run (`render.revision_of`), "" when it could not be rendered. `failure` is
     why it could not apply the children: condition "Ready", a reason such as `NameTaken` or `ApplyFailed`,
@@ -114,8 +116,9 @@ def _ready(problems: Sequence[Problem]) -> list[Condition]:
         return [_verdict("Ready", "True", "Ready", "ready to be used")]
     first = problems[0]
     message = _joined([each for each in problems if each.condition == first.condition])
-    conditions = [_verdict("Ready", "False", first.reason, message)]
-    outlook = REASON_BY_NAME[first.reason].outlook
+    reason = REASON_BY_NAME[first.reason]
+    conditions = [_verdict("Ready", reason.status, first.reason, message)]
+    outlook = reason.outlook
     if outlook in ("Moving", "Stalled"):
         name = "Reconciling" if outlook == "Moving" else "Stalled"
         conditions.append(_verdict(name, "True", first.reason, message))
@@ -149,12 +152,12 @@ def _obstacle(
     item: Object, deployment: Object | None, children: Sequence[Object], revision: str, now: str
 ) -> Problem | None:
     spec = item["spec"]
-    if spec.get("suspend"):
-        return Problem("Ready", "Suspended", "spec.suspend is set, so no pods run")
-    if spec.get("replicas", 1) == 0:
-        return Problem("Ready", "ScaledToZero", "spec.replicas is 0, so no pods run")
     if deployment is None:
         return Problem("Ready", "RolloutPending", f"revision {revision} is not rolled out yet")
+    if spec.get("suspend"):
+        return stopping(deployment) or Problem("Ready", "Suspended", "spec.suspend is set, so no pods run")
+    if spec.get("replicas", 1) == 0:
+        return stopping(deployment) or Problem("Ready", "ScaledToZero", "spec.replicas is 0, so no pods run")
     return hindrance(deployment, children, revision, now)
 
 
@@ -164,7 +167,7 @@ def _running(
     key = key_of(item)
     newest = revision or revision_of(children)
     running: dict[str, Any] = {
-        "url": names.url(key.name, key.namespace),
+        "url": names.url(key.name, key.namespace, tls=bool(item["spec"].get("tls"))),
         "replicas": ((deployment or {}).get("status") or {}).get("replicas", 0),
         "selector": ",".join(f"{name}={value}" for name, value in names.selector(key.name).items()),
         "revision": newest,

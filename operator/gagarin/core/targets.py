@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from gagarin.api.fields import seconds
-from gagarin.api.model import ModelSpec
+from gagarin.api.model import Cost, ModelSpec
 from gagarin.api.params import ModelChoice, Params, ParamsPatch
 from gagarin.api.provider import Header, ProviderSpec, Timeouts
-from gagarin.api.references import CaBundle, Ref
+from gagarin.api.references import Ref
 from gagarin.core import config
 from gagarin.core.objects import Key
 from gagarin.core.params import reserved_in, wire
@@ -26,11 +26,13 @@ class Choice(NamedTuple):
     model: str
     params: Params | None
     context_window: int | None = None
+    cost: Cost | None = None
 
 
 def provider(walk: Walk, key: Key, spec: ProviderSpec) -> config.Provider:
     """A Provider as the chat server wants it. What it lacks is reported to the walk."""
-    ca_bundle, ca_bundle_file = _ca_bundle(walk, key, spec.tls.ca_bundle) if spec.tls else (None, None)
+    ca_place = Place(key, "spec.tls.caBundle")
+    ca_bundle, ca_bundle_file = walk.ca_bundle(ca_place, spec.tls.ca_bundle) if spec.tls else (None, None)
     api_key_place = Place(key, "spec.apiKey")
     return config.Provider(
         name=key.name,
@@ -38,7 +40,7 @@ def provider(walk: Walk, key: Key, spec: ProviderSpec) -> config.Provider:
         type=spec.type,
         url=(spec.url or VENDORS[spec.type].url or "").rstrip("/"),
         api_key_file=walk.secret(api_key_place, spec.api_key.secret_key_ref) if spec.api_key else None,
-        headers=tuple(_header(walk, key, header) for header in spec.headers),
+        headers=tuple(header(walk, Place(key, "spec.headers"), one) for one in spec.headers),
         ca_bundle=ca_bundle,
         ca_bundle_file=ca_bundle_file,
         timeouts=_timeouts(spec.timeouts),
@@ -77,14 +79,14 @@ def target(
         walk.report(place, "RefNotPermitted", f"{key} does not allow {choice.model}: see its spec.models")
     if mode == "Embedding" and not VENDORS[spec.type].embeddings:
         walk.report(place, "InvalidSpec", f"{key} of type {spec.type} has no embeddings")
-    if key.namespace != walk.namespace and _has_secrets(spec):
-        walk.report_foreign_secrets(place, key, spec.allowed_namespaces)
+    if _has_secrets(spec) and not walk.may_take_secrets(place, key, spec.allowed_namespaces):
         return None
     return config.ModelTarget(
         provider=provider(walk, key, spec),
         model=choice.model,
         params=wire(VENDORS[spec.type], choice.params, patch),
         context_window=choice.context_window,
+        cost=_cost(choice.cost) if choice.cost else None,
     )
 
 
@@ -93,7 +95,7 @@ def model_target(
 ) -> config.ModelTarget | None:
     """The model that a Model resource names."""
     place = Place(key, "spec")
-    choice = Choice(place, spec.provider_ref, spec.model, spec.params, spec.context_window)
+    choice = Choice(place, spec.provider_ref, spec.model, spec.params, spec.context_window, spec.cost)
     return target(walk, choice, spec.mode, patch)
 
 
@@ -160,19 +162,16 @@ def _timeouts(timeouts: Timeouts) -> config.Timeouts:
     )
 
 
-def _header(walk: Walk, key: Key, header: Header) -> config.Header:
+def header(walk: Walk, place: Place, header: Header) -> config.Header:
+    """An extra header of every request, out of the list at `place`."""
     if header.value_from is None:
         return config.Header(name=header.name, value=header.value)
-    place = Place(key, f"spec.headers[{header.name}]")
-    return config.Header(name=header.name, value_file=walk.secret(place, header.value_from.secret_key_ref))
+    own_place = Place(place.owner, f"{place.field}[{header.name}]")
+    file = walk.secret(own_place, header.value_from.secret_key_ref)
+    return config.Header(name=header.name, value_file=file)
 
 
-def _ca_bundle(walk: Walk, key: Key, bundle: CaBundle) -> tuple[str | None, str | None]:
-    place = Place(key, "spec.tls.caBundle")
-    if bundle.secret_key_ref is not None:
-        return None, walk.secret(place, bundle.secret_key_ref)
-    assert bundle.config_map_key_ref is not None
-    text = walk.config_map(place, bundle.config_map_key_ref)
-    if text is not None and "-----BEGIN CERTIFICATE-----" not in text:
-        walk.report(place, "InvalidSpec", "this is not a PEM certificate")
-    return text, None
+def _cost(cost: Cost) -> config.Cost:
+    return config.Cost(
+        input_per_token=cost.input_per_token or "0", output_per_token=cost.output_per_token or "0"
+    )

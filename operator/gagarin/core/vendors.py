@@ -18,7 +18,7 @@ class Vendor:
     the bare key in `api-key`. `max_tokens` and `seed` are the names of those fields in a request.
     `usage_on_request`: a stream tells its token usage only when asked with `stream_options.include_usage`;
     otherwise it tells it unasked and refuses the question. `response_format`: a JSON Schema for the answer is
-    obeyed.
+    obeyed. `tools_after_calls`: a request that holds tool calls is refused unless it names tools.
     """
 
     url: str | None
@@ -29,12 +29,15 @@ class Vendor:
     response_format: bool = True
     embeddings: bool = True
     tools: bool = True
+    tools_after_calls: bool = False
 
 
 VENDORS: dict[str, Vendor] = {
     "OpenAI": Vendor("https://api.openai.com/v1", max_tokens="max_completion_tokens"),
     "Azure": Vendor(None, key_header="api-key", max_tokens="max_completion_tokens"),
-    "Anthropic": Vendor("https://api.anthropic.com/v1", response_format=False, embeddings=False),
+    "Anthropic": Vendor(
+        "https://api.anthropic.com/v1", response_format=False, embeddings=False, tools_after_calls=True
+    ),
     "Google": Vendor("https://generativelanguage.googleapis.com/v1beta/openai"),
     "Mistral": Vendor("https://api.mistral.ai/v1", seed="random_seed", usage_on_request=False),
     # A Service called ollama in the pods' own namespace: in a pod, localhost is never where Ollama runs.

@@ -7,33 +7,25 @@ wrong with an object further along is told of the root as `RefNotReady`: its own
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from gagarin.api.kinds import SpecError, parse
-from gagarin.api.references import AllowedNamespaces, ConfigMapKeyRef, Ref, SecretKeyRef
+from gagarin.api.references import AllowedNamespaces, CaBundle, ConfigMapKeyRef, Ref, SecretKeyRef
 from gagarin.api.schema import Schema
-from gagarin.core.graph import references
+from gagarin.core import names
+from gagarin.core.certificates import certificates_of, fault_of
+from gagarin.core.cycles import cycle_from
 from gagarin.core.objects import Key, Object, Objects
 from gagarin.core.permission import is_open_to, labels_of_namespace
+from gagarin.core.policy import Policy
 from gagarin.core.problems import Problem
 from gagarin.core.reasons import REASON_BY_NAME
+from gagarin.core.resolved import Copy, Folder, SecretFile
+from gagarin.core.secretvalues import encoded, text_fault, value_of
 
 Spec = TypeVar("Spec", bound=Schema)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class SecretFile:
-    """One key of one Secret, as a file of the pod below the secrets folder."""
-
-    namespace: str
-    secret: str
-    key: str
-
-    @property
-    def path(self) -> str:
-        """`NAMESPACE/SECRET/KEY`, relative to the secrets folder."""
-        return f"{self.namespace}/{self.secret}/{self.key}"
 
 
 class Place(NamedTuple):
@@ -50,12 +42,15 @@ class Walk:
     root: Key
     objects: Objects
     namespace: str
+    policy: Policy
     problems: list[Problem] = field(default_factory=list)
     secret_files: set[SecretFile] = field(default_factory=set)
+    folders: set[Folder] = field(default_factory=set)
+    _copied: dict[Key, set[str]] = field(default_factory=dict)
 
     def report(self, place: Place, reason: str, message: str) -> None:
         """Record what is wrong at a place, once."""
-        if reason == "InvalidSpec" and place.owner != self.root:
+        if reason in ("InvalidSpec", "ForbiddenByPolicy") and place.owner != self.root:
             reason = "RefNotReady"
         condition = REASON_BY_NAME[reason].condition
         where = place.field if place.owner == self.root else f"{place.owner}, {place.field}"
@@ -85,14 +80,43 @@ class Walk:
         return item
 
     def secret(self, place: Place, ref: SecretKeyRef) -> str:
-        """The path of the file that holds a Secret's key in the pod."""
-        key = Key("Secret", place.owner.namespace, ref.name)
-        file = SecretFile(key.namespace, ref.name, ref.key)
-        self.secret_files.add(file)
-        item = self.existing(place, key)
-        if item is not None and ref.key not in _keys(item):
-            self.report(place, "SecretKeyNotFound", f"{key} has no key {ref.key}")
-        return file.path
+        """The path of the file in the pod that holds a Secret's key: a key, a password or an address."""
+        key, value = self._secret_value(place, ref)
+        fault = text_fault(value) if value is not None else None
+        if fault:
+            self.report(place, "RefNotReady", f"key {ref.key} of {key} {fault}")
+        return self._file(place, ref)
+
+    def certificate(self, place: Place, ref: SecretKeyRef) -> str:
+        """The path of the file in the pod that holds a Secret's PEM certificates."""
+        _, value = self._secret_value(place, ref)
+        if value is not None:
+            self._check_certificates(place, value.decode(errors="replace"))
+        return self._file(place, ref)
+
+    def private_key(self, place: Place, ref: SecretKeyRef) -> str:
+        """The path of the file in the pod that holds a Secret's private key."""
+        self._secret_value(place, ref)
+        return self._file(place, ref)
+
+    def known(self, key: Key) -> Schema | None:
+        """The typed spec of an object, if it is there and valid: for what need not be had."""
+        item = self.objects.get(key)
+        try:
+            return parse(item) if item is not None else None
+        except SpecError:
+            return None
+
+    def ca_bundle(self, place: Place, bundle: CaBundle) -> tuple[str | None, str | None]:
+        """The PEM certificates of a bundle, or the path of the file that holds them."""
+        if bundle.secret_key_ref is not None:
+            return None, self.certificate(place, bundle.secret_key_ref)
+        assert bundle.config_map_key_ref is not None, "the schema demands exactly one of the two"
+        text = self.config_map(place, bundle.config_map_key_ref)
+        if text is None:
+            return None, None
+        self._check_certificates(place, text)
+        return certificates_of(text), None
 
     def config_map(self, place: Place, ref: ConfigMapKeyRef) -> str | None:
         """The text under a ConfigMap's key, if both exist."""
@@ -107,14 +131,39 @@ class Walk:
             self.report(place, "RefNotFound", message)
         return text
 
-    def report_foreign_secrets(self, place: Place, key: Key, allowed: AllowedNamespaces) -> None:
-        """Record that what `key` keeps in Secrets cannot be used in the namespace of the pods."""
-        if allowed.credentials == "Copy":
-            message = f"{key}: copying its credentials to namespace {self.namespace} is not available yet"
-            self.report(place, "NotAvailable", message)
+    def folder(self, place: Place, name: str, config_map: str, keys: tuple[str, ...]) -> None:
+        """Have a ConfigMap, or some of its keys, as a folder of the pod."""
+        key = Key("ConfigMap", place.owner.namespace, config_map)
+        item = self.existing(place, key)
+        if item is None:
+            return
+        there = {*(item.get("data") or {}), *(item.get("binaryData") or {})}
+        for missing in sorted(set(keys) - there):
+            self.report(place, "RefNotFound", f"{key} has no key {missing}")
+        self.folders.add(Folder(name, key, keys))
+        self._copy(key, keys or there)
+
+    def variable(self, place: Place, ref: SecretKeyRef | ConfigMapKeyRef) -> str:
+        """The name, in the pods' namespace, of what an environment variable takes its value from."""
+        if isinstance(ref, SecretKeyRef):
+            source, _ = self._secret_value(place, ref)
         else:
-            message = f"{key} keeps its credentials to its own namespace: see allowedNamespaces.credentials"
-            self.report(place, "RefNotPermitted", message)
+            source = Key("ConfigMap", place.owner.namespace, ref.name)
+            self.config_map(place, ref)
+        self._copy(source, (ref.key,))
+        return names.local_name(Key(self.root.kind, self.namespace, self.root.name), source)
+
+    def may_take_secrets(self, place: Place, key: Key, allowed: AllowedNamespaces) -> bool:
+        """Whether what `key` keeps in Secrets may be used in the namespace of the pods."""
+        if key.namespace == self.namespace or allowed.credentials == "Copy":
+            return True
+        message = f"{key} keeps its credentials to its own namespace: see allowedNamespaces.credentials"
+        self.report(place, "RefNotPermitted", message)
+        return False
+
+    def copies(self) -> tuple[Copy, ...]:
+        """What the pods' namespace needs of others, in order."""
+        return tuple(self._copy_of(source, keys) for source, keys in sorted(self._copied.items()))
 
     def find_cycle(self) -> None:
         """Record the first circle of references that can be reached from the root."""
@@ -138,37 +187,45 @@ class Walk:
             self.report(place, "RefNotPermitted", message)
         return False
 
+    def _secret_value(self, place: Place, ref: SecretKeyRef) -> tuple[Key, bytes | None]:
+        """The Secret, and the value if it is there and can be read."""
+        key = Key("Secret", place.owner.namespace, ref.name)
+        item = self.existing(place, key)
+        if item is None:
+            return key, None
+        if not self.policy.allows_secret(item["metadata"].get("labels") or {}):
+            message = f"{key} lacks the label {self.policy.secret_label}, which the policy here asks for"
+            self.report(place, "RefNotPermitted", message)
+        if ref.key not in encoded(item):
+            self.report(place, "SecretKeyNotFound", f"{key} has no key {ref.key}")
+            return key, None
+        value = value_of(item, ref.key)
+        if value is None:
+            self.report(place, "RefNotReady", f"key {ref.key} of {key} is not base64")
+        return key, value
 
-def cycle_from(root: Key, objects: Objects) -> list[Key]:
-    """The first circle that can be reached from `root`, its first key again at the end; or nothing."""
-    path: list[Key] = []
-    on_path: set[Key] = set()
-    done: set[Key] = set()
-    waiting: list[tuple[Key, bool]] = [(root, False)]
-    while waiting:
-        key, is_left = waiting.pop()
-        if is_left:
-            on_path.discard(path.pop())
-            done.add(key)
-        elif key in on_path:
-            return [*path[path.index(key) :], key]
-        elif key not in done:
-            path.append(key)
-            on_path.add(key)
-            waiting.append((key, True))
-            waiting.extend((target, False) for target in _ways_on(key, objects))
-    return []
+    def _file(self, place: Place, ref: SecretKeyRef) -> str:
+        file = SecretFile(place.owner.namespace, ref.name, ref.key)
+        self.secret_files.add(file)
+        self._copy(file.source, (ref.key,))
+        return file.path
+
+    def _copy(self, source: Key, keys: Iterable[str]) -> None:
+        if source.namespace != self.namespace:
+            self._copied.setdefault(source, set()).update(keys)
+
+    def _copy_of(self, source: Key, keys: set[str]) -> Copy:
+        item = self.objects.get(source)
+        assert item is not None, "what is missing has been reported"
+        data = encoded(item) if source.kind == "Secret" else item.get("data") or {}
+        binary = item.get("binaryData") or {} if source.kind == "ConfigMap" else {}
+        return Copy(source, _only(data, keys), _only(binary, keys))
+
+    def _check_certificates(self, place: Place, text: str) -> None:
+        fault = fault_of(text)
+        if fault:
+            self.report(place, "InvalidSpec", fault)
 
 
-def _ways_on(key: Key, objects: Objects) -> list[Key]:
-    item = objects.get(key)
-    targets = references(item) if item else frozenset()
-    return sorted((target for target in targets if target.kind in _CIRCULAR), reverse=True)
-
-
-# Only these kinds can come back to themselves: Model by fallbackRefs, the others by a Tool of type Agent.
-_CIRCULAR = frozenset({"Model", "Agent", "Tool", "Instance"})
-
-
-def _keys(secret: Object) -> frozenset[str]:
-    return frozenset((secret.get("data") or {}).keys() | (secret.get("stringData") or {}).keys())
+def _only(values: dict[str, str], keys: set[str]) -> dict[str, str]:
+    return {key: values[key] for key in sorted(keys & values.keys())}

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.golden.cases import FOLDER
+from gagarin.core.render import render
+from tests.golden.cases import FOLDER, SETTINGS
 from tests.integration.controlplane import ControlPlane
+from tests.unit.core import builders as a
 
 CASES = sorted(path.parents[1].name for path in FOLDER.glob("*/output/children.yaml"))
 # The account, the priority and the runtime are the namespace's and the cluster's to have.
@@ -19,6 +21,11 @@ COLLECTIONS = {
     "ConfigMap": "/api/v1/namespaces/{}/configmaps",
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
     "Service": "/api/v1/namespaces/{}/services",
+    "Secret": "/api/v1/namespaces/{}/secrets",
+    "PersistentVolumeClaim": "/api/v1/namespaces/{}/persistentvolumeclaims",
+    "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
+    "PodDisruptionBudget": "/apis/policy/v1/namespaces/{}/poddisruptionbudgets",
+    "HorizontalPodAutoscaler": "/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers",
 }
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
@@ -73,9 +80,39 @@ def test_pods_are_admitted_where_the_restricted_standard_is_enforced(
         assert answer.status == 201, answer.message
 
 
+def test_each_way_of_keeping_history_can_follow_each_other(control_plane: ControlPlane) -> None:
+    namespace = "histories"
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+    assert control_plane.apply(body, "/api/v1/namespaces").status in (200, 201)
+    ways = [{"type": "Ephemeral"}, {"type": "Persistent"}, {"type": "None"}]
+    for history in (*ways, *reversed(ways), *ways[::2]):
+        for child in _children_with(history, namespace):
+            answer = control_plane.apply(child, COLLECTIONS[child["kind"]].format(namespace))
+            assert answer.status in (200, 201), (history, answer.message)
+            if child["kind"] == "Deployment":
+                assert answer.body["spec"]["strategy"] == child["spec"]["strategy"]
+
+
+def _children_with(history: dict[str, Any], namespace: str) -> list[dict[str, Any]]:
+    resources = (
+        a.instance(namespace=namespace, history=history),
+        a.agent(namespace=namespace),
+        a.provider(namespace=namespace),
+    )
+    resolved = a.look(*resources).resolved
+    assert resolved is not None
+    children = render(resolved, SETTINGS)
+    for child in children:
+        child["metadata"].pop("ownerReferences", None)
+    return children
+
+
 def _version(stored: dict[str, Any]) -> Any:
-    """What changes with a write of ours: a Deployment's resource version also follows its status."""
-    return stored["metadata"].get("generation", stored["metadata"]["resourceVersion"])
+    """What changes with a write of ours: a resource version also follows what controllers write."""
+    metadata = stored["metadata"]
+    if stored["kind"] in ("PersistentVolumeClaim", "HorizontalPodAutoscaler"):
+        return stored["spec"]
+    return metadata.get("generation", metadata["resourceVersion"])
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -8,6 +8,7 @@ import pytest
 
 from gagarin.api.kinds import API_VERSION, KINDS
 from tests.integration.controlplane import Answer, ControlPlane
+from tests.unit.api.bounds import AT_THE_BOUNDS
 from tests.unit.api.examples import ACCEPTED, REFUSED, UNKNOWN_FIELD, Example
 
 
@@ -18,7 +19,7 @@ def create(
     return plane.call("POST", f"/apis/{API_VERSION}/namespaces/default/{plural}?{query}", resource)
 
 
-@pytest.mark.parametrize("example", ACCEPTED, ids=str)
+@pytest.mark.parametrize("example", ACCEPTED + AT_THE_BOUNDS, ids=str)
 def test_is_taken(crds: ControlPlane, example: Example) -> None:
     answer = create(crds, example.item)
     assert answer.status == 201, answer.message

@@ -11,6 +11,7 @@ from gagarin.api.kinds import API_VERSION, KINDS
 from gagarin.core.objects import Object
 from gagarin.core.render import render, revision_of
 from gagarin.core.status import status_of
+from gagarin.core.storage import volume_claim
 from tests.golden.cases import FOLDER, NOW, SETTINGS
 from tests.integration.controlplane import ControlPlane
 from tests.unit.api.examples import AGENT, INSTANCE, MODEL, PROVIDER, TOOL, item
@@ -127,3 +128,24 @@ def test_an_instance_is_ready_once_the_controllers_say_so(crds: ControlPlane, in
 def _ready(status: dict[str, Any]) -> tuple[str, str]:
     (ready,) = (each for each in status["conditions"] if each["type"] == "Ready")
     return ready["status"], ready["reason"]
+
+
+def test_a_volume_that_nobody_provides_is_told(crds: ControlPlane, instance: Object) -> None:
+    namespace = instance["metadata"]["namespace"]
+    instance["spec"]["history"] = {"type": "Persistent", "persistent": {"storageClassName": "nobodys"}}
+    resolution, revision = roll_out(crds, instance)
+    assert resolution.resolved is not None
+    (claim,) = volume_claim(resolution.resolved)
+    claims = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
+    assert crds.apply(claim, claims).status == 201
+    pending = crds.until(
+        f"{claims}/support-data", lambda one: one.get("status", {}).get("phase") == "Pending"
+    )
+    crds.until(
+        f"/apis/apps/v1/namespaces/{namespace}/deployments/support",
+        lambda one: one.get("status", {}).get("updatedReplicas") == 1,
+    )
+    children = [*live(crds, namespace), pending | {"kind": "PersistentVolumeClaim"}]
+    status = status_of(instance, resolution, children, NOW, revision=revision)
+    assert _ready(status) == ("False", "VolumePending")
+    assert "storage class nobodys" in str(status)

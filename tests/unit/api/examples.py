@@ -76,6 +76,10 @@ ACCEPTED = [
             },
         ),
     ),
+    Example(
+        "a URL with a query",
+        item("Provider", {"type": "Azure", "url": "https://x.example.com/openai/v1?api-version=preview"}),
+    ),
     Example("a CA bundle from a Secret", item("Provider", PROVIDER | {"tls": {"caBundle": SECRET}})),
     Example("a model needs a provider and an id", item("Model", MODEL)),
     Example(
@@ -103,7 +107,11 @@ ACCEPTED = [
         ),
     ),
     Example(
-        "a tool that is an MCP server", item("Tool", TOOL | {"auth": {"type": "Bearer", "bearer": SECRET}})
+        "a tool that is an MCP server",
+        item(
+            "Tool",
+            TOOL | {"auth": {"type": "Bearer", "bearer": SECRET}, "tls": {"caBundle": SECRET}},
+        ),
     ),
     Example(
         "a tool that is a program",
@@ -115,6 +123,7 @@ ACCEPTED = [
                     "image": "ghcr.io/example/mcp:1",
                     "command": ["mcp"],
                     "env": [{"name": "LEVEL", "value": "info"}, {"name": "TOKEN", "valueFrom": SECRET}],
+                    "resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "1Gi"}},
                 },
             },
         ),
@@ -165,11 +174,17 @@ ACCEPTED = [
                 "model": {"providerRef": {"name": "openai"}, "name": "gpt-5", "params": {"temperature": 1}},
                 "tools": [{"toolRef": {"name": "search"}, "allowedFunctions": ["look_up"]}],
                 "rag": [
-                    {"name": "handbook", "type": "URL", "url": "https://docs.example.com/handbook.md"},
+                    {
+                        "name": "handbook",
+                        "type": "URL",
+                        "url": "https://docs.example.com/handbook.md",
+                        "refreshInterval": "168h",
+                    },
                     {"name": "faq", "type": "ConfigMap", "configMap": {"name": "faq", "keys": ["faq.md"]}},
                 ],
                 "retrieval": {"embeddingModelRef": {"name": "embedder"}, "topK": 8},
                 "responseSchema": {"type": "object", "properties": {"mood": {"type": "string"}}},
+                "timeZone": "America/Argentina/Buenos_Aires",
                 "limits": {"maxToolRounds": 0, "requestTimeout": "10m"},
                 "allowedNamespaces": {"from": "Selector", "selector": SELECTOR},
             },
@@ -191,7 +206,11 @@ ACCEPTED = [
                     "prompt": "Be brief.",
                     "params": {"temperature": None, "reasoningEffort": None, "extraParams": {"top_k": None}},
                 },
-                "history": {"type": "Postgres", "postgres": {"secretKeyRef": {"name": "db", "key": "url"}}},
+                "history": {
+                    "type": "Postgres",
+                    "postgres": {"secretKeyRef": {"name": "db", "key": "url"}},
+                    "keepFor": "87600h",
+                },
                 "limits": {"maxConcurrentChats": 5, "requestsPerMinute": 10, "tokensPerDay": 100000},
                 "service": {"type": "LoadBalancer", "annotations": {"example.com/lb": "internal"}},
                 "tls": {"secretName": "support-tls"},
@@ -264,6 +283,10 @@ ACCEPTED = [
             ),
         ),
     ),
+    Example(
+        "an identity that a cloud gives",
+        item("Instance", _pod(serviceAccountAnnotations={"example.com/role": "chat"})),
+    ),
     Example("a name of 52 characters", item("Instance", INSTANCE, name="a" * 52)),
     Example(
         "a persistent history",
@@ -301,6 +324,11 @@ REFUSED = [
         "so does anything else that is compatible",
         item("Provider", {"type": "OpenAICompatible"}),
         "url is required when type is Azure or OpenAICompatible",
+    ),
+    Example(
+        "a URL with a fragment",
+        item("Provider", PROVIDER | {"url": "https://x.example.com/v1#here"}),
+        "spec.url",
     ),
     Example(
         "a URL of another scheme", item("Provider", PROVIDER | {"url": "ftp://x.example.com"}), "spec.url"
@@ -532,7 +560,59 @@ REFUSED = [
         ),
         "exactly one of secretKeyRef, configMapKeyRef and fieldRef",
     ),
+    Example(
+        "a certificate for a program",
+        item(
+            "Tool",
+            {"type": "Stdio", "stdio": {"image": "i", "command": ["c"]}, "tls": {"caBundle": SECRET}},
+        ),
+        "tls may not be set when type is Stdio",
+    ),
+    Example(
+        "two places for a tool's CA",
+        item("Tool", TOOL | {"tls": {"caBundle": SECRET | CONFIG_MAP}}),
+        "exactly one of configMapKeyRef and secretKeyRef",
+    ),
     # Agent
+    Example(
+        "a time zone that cannot be one",
+        item("Agent", AGENT | {"timeZone": "../etc/passwd"}),
+        "spec.timeZone",
+    ),
+    Example(
+        "more tools than an agent can have",
+        item("Agent", AGENT | {"tools": [{"toolRef": {"name": f"t{n}"}} for n in range(200)]}),
+        "spec.tools",
+    ),
+    Example(
+        "knowledge that is fetched all the time",
+        item(
+            "Agent",
+            AGENT
+            | {
+                "rag": [{"name": "a", "type": "URL", "url": "https://x.example.com", "refreshInterval": "1s"}]
+            },
+        ),
+        "must be between 1m and 168h",
+    ),
+    Example(
+        "a ConfigMap that is fetched again",
+        item(
+            "Agent",
+            AGENT
+            | {
+                "rag": [
+                    {
+                        "name": "a",
+                        "type": "ConfigMap",
+                        "configMap": {"name": "faq"},
+                        "refreshInterval": "1h",
+                    }
+                ]
+            },
+        ),
+        "refreshInterval may only be set when type is URL",
+    ),
     Example(
         "an agent without a prompt",
         item("Agent", {"modelRef": {"name": "fast"}}),
@@ -603,6 +683,16 @@ REFUSED = [
         "a volume for an ephemeral history",
         item("Instance", INSTANCE | {"history": {"persistent": {}}}),
         "persistent may only be set when type is Persistent",
+    ),
+    Example(
+        "a history of nothing that is kept for a day",
+        item("Instance", INSTANCE | {"history": {"type": "None", "keepFor": "24h"}}),
+        "keepFor may not be set when type is None",
+    ),
+    Example(
+        "a history that is kept for longer than ten years",
+        item("Instance", INSTANCE | {"history": {"keepFor": "87601h"}}),
+        "must be between 1m and 87600h",
     ),
     Example(
         "a database that is not named",
@@ -685,6 +775,16 @@ REFUSED = [
         "a reserved annotation of the Service",
         item("Instance", INSTANCE | {"service": {"annotations": {"gagarin.fyodorov.ai/x": "x"}}}),
         "annotations must not begin with",
+    ),
+    Example(
+        "a reserved annotation of the ServiceAccount",
+        item("Instance", _pod(serviceAccountAnnotations={"app.kubernetes.io/name": "x"})),
+        "serviceAccountAnnotations must not begin with",
+    ),
+    Example(
+        "annotations for a ServiceAccount of somebody else",
+        item("Instance", _pod(serviceAccountName="mine", serviceAccountAnnotations={"a": "b"})),
+        "at most one of serviceAccountName and serviceAccountAnnotations may be set",
     ),
     *(
         Example(

@@ -9,10 +9,11 @@ import pytest
 
 from gagarin.api.crd import crds
 from gagarin.api.kinds import SpecError, parse
+from tests.unit.api.bounds import AT_THE_BOUNDS
 from tests.unit.api.examples import ACCEPTED, REFUSED, UNKNOWN_FIELD, Example
 
 
-@pytest.mark.parametrize("example", ACCEPTED, ids=str)
+@pytest.mark.parametrize("example", ACCEPTED + AT_THE_BOUNDS, ids=str)
 def test_is_taken(example: Example) -> None:
     parse(example.item, unknown="forbid")
 

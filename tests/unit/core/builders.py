@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from gagarin.api.kinds import API_VERSION
 from gagarin.core import names
 from gagarin.core.objects import Object, ObjectMap
-from gagarin.core.resolve import Resolution, resolve
+from gagarin.core.resolve import Policy, Resolution, Resolved, resolve
 
 NAMESPACE = "demo"
+ANYTHING_GOES = Policy()
 NOW = "2026-01-01T00:10:00Z"
+# Of an authority that never was: its key is lost.
+CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBfDCCASGgAwIBAgIULO7BzlyAB1WON3L/b3FHrXvb/MwwCgYIKoZIzj0EAwIw
+EjEQMA4GA1UEAwwHRXhhbXBsZTAgFw0yNjExMjIyMjU0NDVaGA8yMTI2MTAyOTIy
+NTQ0NVowEjEQMA4GA1UEAwwHRXhhbXBsZTBZMBMGByqGSM49AgEGCCqGSM49AwEH
+A0IABAqTu2ctE83FTUvdCHtbI9u3yk9+poZsx6wYquNYZXVxuLHZc4JscMJ4hHPU
+S9Q3SdHro73jJJ4jydkd+6R/ghSjUzBRMB0GA1UdDgQWBBR2XKnSxu/eCPNNlJPg
+DgHBzL29iDAfBgNVHSMEGDAWgBR2XKnSxu/eCPNNlJPgDgHBzL29iDAPBgNVHRMB
+Af8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQDeOa38rTPf3U9UJcRnRTcIdnRU
+sXM30IC/PyiDvk1N7QIhAM9gzVW+CPdfwPtThzyY8CvBgLfia8Ff5HLmE6UoekQr
+-----END CERTIFICATE-----
+"""
 
 
 def resource(kind: str, name: str, spec: dict[str, Any], namespace: str = NAMESPACE) -> Object:
@@ -63,9 +78,21 @@ def secret_ref(name: str = "openai", key: str = "key") -> dict[str, Any]:
     return {"secretKeyRef": {"name": name, "key": key}}
 
 
-def look(item: Object, *others: Object) -> Resolution:
+def encoded(text: str) -> str:
+    """A value as a Secret has it."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def look(item: Object, *others: Object, policy: Policy = ANYTHING_GOES) -> Resolution:
     """Resolve `item` in a world of itself and the others."""
-    return resolve(item, ObjectMap([item, *others]))
+    return resolve(item, ObjectMap([item, *others]), policy)
+
+
+def resolved(item: Object, *others: Object, policy: Policy = ANYTHING_GOES) -> Resolved:
+    """The same, of an Instance that has no problem."""
+    resolution = look(item, *others, policy=policy)
+    assert resolution.resolved is not None, resolution.problems
+    return resolution.resolved
 
 
 def told(resolution: Resolution) -> list[tuple[str, str]]:
@@ -94,6 +121,13 @@ def replica_set(revision: str, available: int, created: str = "2026-01-01T00:00:
         "creationTimestamp": created,
     }
     return {"kind": "ReplicaSet", "metadata": metadata, "status": {"availableReplicas": available}}
+
+
+def volume_claim(phase: str, storage_class: str | None = None) -> Object:
+    """The live PersistentVolumeClaim of the Instance `support`."""
+    spec = {"storageClassName": storage_class} if storage_class else {}
+    metadata = {"name": "support-data", "namespace": NAMESPACE}
+    return {"kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec, "status": {"phase": phase}}
 
 
 def pod(revision: str, name: str = "support-x", **status: Any) -> Object:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gagarin.core.graph import Graph, digest_of, references
+from gagarin.core.graph import REFERENCES, Graph, _keys, digest_of, references
 from gagarin.core.objects import Key, Object, key_of
 from tests.unit.core import builders as a
 
@@ -47,6 +47,19 @@ EDGES: list[tuple[Object, Key]] = [
     (a.tool(auth={"basic": {"username": a.secret_ref("keys")}}), key("Secret", "keys")),
     (a.tool(auth={"basic": {"password": a.secret_ref("keys")}}), key("Secret", "keys")),
     (a.tool(auth={"header": {"name": "X"} | a.secret_ref("keys")}), key("Secret", "keys")),
+    (a.tool(tls={"caBundle": a.secret_ref("ca")}), key("Secret", "ca")),
+    (a.tool(tls={"caBundle": {"configMapKeyRef": {"name": "ca", "key": "k"}}}), key("ConfigMap", "ca")),
+    (
+        a.tool(type="Stdio", stdio={"env": [{"name": "A", "valueFrom": a.secret_ref("keys")}]}),
+        key("Secret", "keys"),
+    ),
+    (
+        a.tool(
+            type="Stdio",
+            stdio={"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}]},
+        ),
+        key("ConfigMap", "c"),
+    ),
     (a.agent(promptFrom={"configMapKeyRef": {"name": "texts", "key": "k"}}), key("ConfigMap", "texts")),
     (a.agent(modelRef={"name": "fast"}), key("Model", "fast")),
     (a.agent(), key("Provider", "openai")),
@@ -62,6 +75,14 @@ EDGES: list[tuple[Object, Key]] = [
     (a.instance(overrides={"model": {"providerRef": ELSEWHERE}}), key("Provider", "x", "platform")),
     (a.instance(history={"type": "Postgres", "postgres": a.secret_ref("db")}), key("Secret", "db")),
     (a.instance(tls={"secretName": "cert"}), key("Secret", "cert")),
+    (
+        a.instance(pod={"env": [{"name": "A", "valueFrom": a.secret_ref("keys")}]}),
+        key("Secret", "keys"),
+    ),
+    (
+        a.instance(pod={"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}]}),
+        key("ConfigMap", "c"),
+    ),
 ]
 
 
@@ -70,6 +91,14 @@ EDGES: list[tuple[Object, Key]] = [
 )
 def test_every_reference_is_an_edge(item: Object, target: Key) -> None:
     assert target in references(item)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "target"), [(kind, *row) for kind, table in REFERENCES.items() for row in table]
+)
+def test_every_reference_of_the_table_has_an_example(kind: str, path: str, target: str) -> None:
+    examples = [item for item, _ in EDGES if item["kind"] == kind]
+    assert any(list(_keys(item, path, target, a.NAMESPACE)) for item in examples)
 
 
 def test_a_provider_without_secrets_depends_on_nothing() -> None:
@@ -132,6 +161,36 @@ def test_only_a_change_that_others_can_see_is_one() -> None:
     assert not graph.put(key_of(item), references(item), digest_of(item))
     item["spec"]["prompt"] = "Be brief."
     assert graph.put(key_of(item), references(item), digest_of(item))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (a.secret(key="eA=="), a.secret(key="eQ==")),
+        (a.config_map("c", {"a": "1"}), a.config_map("c", {"a": "2"})),
+        (a.namespace("n", team="red"), a.namespace("n", team="blue")),
+    ],
+    ids=["Secret", "ConfigMap", "Namespace"],
+)
+def test_a_write_that_nobody_can_see_stops_at_the_object(before: Object, after: Object) -> None:
+    graph, target = Graph(), key_of(before)
+    user = key("Agent", "user")
+    graph.put(user, frozenset({target}), "")
+    graph.put(target, references(before), digest_of(before))
+    before["metadata"] |= {"annotations": {"a": "b"}, "resourceVersion": "9", "managedFields": [{}]}
+    assert not graph.put(target, references(before), digest_of(before))
+    assert graph.put(target, references(after), digest_of(after))
+    assert graph.affected(target) == {user}
+
+
+@pytest.mark.parametrize(
+    ("item", "target"), EDGES, ids=lambda each: each["kind"] if isinstance(each, dict) else str(each)
+)
+def test_a_change_at_the_far_end_of_an_edge_arrives_and_no_other_does(item: Object, target: Key) -> None:
+    graph = Graph()
+    put(graph, item)
+    assert key_of(item) in graph.affected(target)
+    assert key_of(item) not in graph.affected(target._replace(name="unrelated"))
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,9 @@ def condition(
     return {"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": since}
 
 
+UNREADY: dict[str, Any] = {
+    "containerStatuses": [{"name": "chat", "ready": False, "started": True, "state": {"running": {}}}]
+}
 SCHEDULED = condition("PodScheduled", "True")
 FAULTS: list[tuple[str, dict[str, Any], tuple[str, str]]] = [
     (
@@ -77,6 +80,39 @@ FAULTS: list[tuple[str, dict[str, Any], tuple[str, str]]] = [
         {"conditions": [SCHEDULED, condition("PodReadyToStartContainers", "False")]},
         ("PodNotStarted", "it waits for its volumes or its network; kubectl describe shows the events"),
     ),
+    (
+        "a probe that fails for long",
+        UNREADY | {"conditions": [condition("ContainersReady", "False")]},
+        ("PodNotReady", "container chat runs, and its probe fails"),
+    ),
+    (
+        "a sidecar that crashes",
+        {
+            "initContainerStatuses": [
+                {"name": "bridge", "ready": True, "state": ended(0, "Completed")},
+                {
+                    "name": "files-1",
+                    "ready": False,
+                    "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                    "lastState": ended(127, "Error", "run: not found"),
+                },
+            ]
+        },
+        ("PodCrashed", "container files-1 ended with exit code 127 (Error): run: not found"),
+    ),
+    (
+        "a sidecar whose image would run as root",
+        {
+            "initContainerStatuses": [
+                {
+                    "name": "files-1",
+                    "ready": False,
+                    "state": {"waiting": {"reason": "CreateContainerConfigError", "message": "runs as root"}},
+                }
+            ]
+        },
+        ("PodConfigFailed", "runs as root"),
+    ),
 ]
 
 
@@ -102,6 +138,14 @@ FINE: list[tuple[str, dict[str, Any]]] = [
                 {"name": "chat", "ready": True, "state": {"running": {}}, "lastState": ended(1, "Error")}
             ]
         },
+    ),
+    (
+        "a probe fails since a moment ago",
+        UNREADY | {"conditions": [condition("ContainersReady", "False", since="2026-01-01T00:09:30Z")]},
+    ),
+    (
+        "an init container has done its work",
+        {"initContainerStatuses": [{"name": "bridge", "ready": False, "state": ended(0, "Completed")}]},
     ),
     (
         "it waits for volumes since a moment ago",

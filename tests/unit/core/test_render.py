@@ -13,9 +13,11 @@ from gagarin.api.fields import NAME
 from gagarin.core import config, names
 from gagarin.core.objects import Object
 from gagarin.core.render import RenderSettings, render, revision_of
+from gagarin.core.settings import Proxy
 from tests.unit.core import builders as a
 
 SETTINGS = RenderSettings(image="img:1")
+NARROWED = RenderSettings(image="img:1", api_server_cidrs=("10.0.0.1/32",))
 
 
 def children(
@@ -37,7 +39,31 @@ def pod_spec(**pod: Any) -> Object:
 
 
 def test_children_come_in_the_order_to_apply() -> None:
-    assert list(children()) == ["ServiceAccount", "RoleBinding", "ConfigMap", "Deployment", "Service"]
+    assert list(children()) == [
+        "ServiceAccount",
+        "RoleBinding",
+        "ConfigMap",
+        "NetworkPolicy",
+        "Deployment",
+        "Service",
+    ]
+    everything = a.instance(history={"type": "Postgres", "postgres": a.secret_ref()}, autoscaling={"max": 2})
+    assert list(children(everything, a.agent(), a.provider(), a.secret()))[-4:] == [
+        "Deployment",
+        "Service",
+        "PodDisruptionBudget",
+        "HorizontalPodAutoscaler",
+    ]
+
+
+def test_copies_and_volumes_come_before_the_pods_that_mount_them() -> None:
+    lent = {"from": "All", "credentials": "Copy"}
+    shared = a.provider("shared", "platform", allowedNamespaces=lent, apiKey=a.secret_ref())
+    chosen = {"model": {"providerRef": {"name": "shared", "namespace": "platform"}, "name": "x"}}
+    item = a.instance(overrides=chosen, history={"type": "Persistent"})
+    found = list(children(item, a.agent(), shared, a.secret(namespace="platform")))
+    order = ["ServiceAccount", "RoleBinding", "Secret", "ConfigMap", "PersistentVolumeClaim", "NetworkPolicy"]
+    assert found == [*order, "Deployment", "Service"]
 
 
 def test_every_child_is_owned_labelled_and_in_the_namespace() -> None:
@@ -72,6 +98,8 @@ ROLLS: list[tuple[str, str]] = [
     ("a variable", revision(a.instance(pod={"env": [{"name": "A", "value": "b"}]}))),
     ("a pod label", revision(a.instance(pod={"labels": {"a": "b"}}))),
     ("the image", revision(settings=RenderSettings(image="img:2"))),
+    ("the authorities", revision(settings=RenderSettings(image="img:1", ca_bundle=a.CERTIFICATE))),
+    ("the proxy", revision(settings=RenderSettings(image="img:1", proxy=Proxy(http="http://p")))),
 ]
 STAYS: list[tuple[str, str]] = [
     (
@@ -80,6 +108,8 @@ STAYS: list[tuple[str, str]] = [
     ),
     ("the replicas", revision(a.instance(replicas=0))),
     ("being suspended", revision(a.instance(suspend=True))),
+    ("who may connect", revision(a.instance(networkPolicy={"egress": "Restricted"}))),
+    ("the addresses of the API server", revision(settings=NARROWED)),
     ("the Service", revision(a.instance(service={"type": "NodePort", "annotations": {"a": "b"}}))),
 ]
 
@@ -112,7 +142,7 @@ def test_pods_outlive_the_longest_answer() -> None:
 
 def test_only_the_keys_referred_to_are_mounted() -> None:
     keyed = a.provider(apiKey=a.secret_ref(), headers=[{"name": "X", "valueFrom": a.secret_ref(key="b")}])
-    found = children(None, a.agent(), keyed, a.secret(key="", b="", c=""))
+    found = children(None, a.agent(), keyed, a.secret(key="eA==", b="eQ==", c="eg=="))
     volumes = {
         volume["name"]: volume for volume in found["Deployment"]["spec"]["template"]["spec"]["volumes"]
     }
@@ -188,6 +218,21 @@ def test_the_pull_policy_is_left_to_kubernetes_unless_it_is_set() -> None:
     found = children(settings=RenderSettings(image="img:1", image_pull_policy="Never"))
     container = found["Deployment"]["spec"]["template"]["spec"]["containers"][0]
     assert container["imagePullPolicy"] == "Never"
+
+
+def test_pods_that_follow_each_other_never_leave_a_gap() -> None:
+    strategy = children()["Deployment"]["spec"]["strategy"]
+    assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}}
+
+
+def test_a_volume_has_one_writer_at_a_time() -> None:
+    found = children(a.instance(history={"type": "Persistent"}))
+    assert found["Deployment"]["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_a_cloud_identity_is_an_annotation_of_the_account() -> None:
+    found = children(a.instance(pod={"serviceAccountAnnotations": {"example.com/role": "chat"}}))
+    assert found["ServiceAccount"]["metadata"]["annotations"] == {"example.com/role": "chat"}
 
 
 def test_there_is_no_revision_where_there_is_no_deployment_of_ours() -> None:

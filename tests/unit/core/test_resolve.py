@@ -15,7 +15,6 @@ from tests.unit.core import builders as a
 
 PLATFORM = "platform"
 SHARED = {"name": "shared", "namespace": PLATFORM}
-CA = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"
 
 
 def settled(resolution: Resolution) -> config.Config:
@@ -62,7 +61,7 @@ def test_secrets_are_files_and_their_values_are_nowhere() -> None:
     found = settled(resolution)
     assert found.model.provider.api_key_file == "demo/openai/key"
     assert found.model.provider.headers == (config.Header(name="X", value_file="demo/more/t"),)
-    assert resolution.secrets == {Key("Secret", "demo", "openai"), Key("Secret", "demo", "more")}
+    assert resolution.mounted == {Key("Secret", "demo", "openai"), Key("Secret", "demo", "more")}
     assert "c2VjcmV0" not in config.encode(found)
 
 
@@ -116,6 +115,11 @@ MISSING: list[tuple[str, Resolution, tuple[str, str]]] = [
         "the Secret of a CA",
         a.look(a.provider(tls={"caBundle": a.secret_ref("ca")})),
         ("RefNotFound", "spec.tls.caBundle: Secret demo/ca does not exist"),
+    ),
+    (
+        "the ConfigMap of a CA",
+        a.look(a.provider(tls={"caBundle": {"configMapKeyRef": {"name": "ca", "key": "k"}}})),
+        ("RefNotFound", "spec.tls.caBundle: ConfigMap demo/ca does not exist"),
     ),
     (
         "a ConfigMap",
@@ -197,6 +201,7 @@ def test_what_is_missing_is_named(resolution: Resolution, expected: tuple[str, s
     assert a.told(resolution) == [expected]
     assert resolution.problems[0].condition == "ResolvedRefs"
     assert resolution.resolved is None
+    assert not resolution.withdrawn  # the last good children go on serving
 
 
 def test_everything_missing_is_named_at_once() -> None:
@@ -237,11 +242,6 @@ INVALID: list[tuple[str, Resolution, str]] = [
         "spec.providerRef: Provider demo/openai of type Anthropic has no embeddings",
     ),
     (
-        "a schema for a vendor that ignores it",
-        a.look(a.agent(responseSchema={"type": "object"}), a.provider(type="Anthropic")),
-        "spec.responseSchema: Provider demo/openai of type Anthropic ignores it",
-    ),
-    (
         "a CA that is none",
         a.look(
             a.provider(tls={"caBundle": {"configMapKeyRef": {"name": "ca", "key": "k"}}}),
@@ -270,12 +270,9 @@ def test_what_makes_no_sense_is_refused(resolution: Resolution, expected: str) -
 
 
 def test_what_makes_no_sense_elsewhere_is_told_as_not_ready() -> None:
-    bad = a.agent(responseSchema={"type": "object"})
-    assert a.told(a.look(a.instance(), bad, a.provider(type="Anthropic"))) == [
-        (
-            "RefNotReady",
-            "Agent demo/support, spec.responseSchema: Provider demo/openai of type Anthropic ignores it",
-        )
+    bad = a.agent(timeZone="Mars/Olympus")
+    assert a.told(a.look(a.instance(), bad, a.provider())) == [
+        ("RefNotReady", "Agent demo/support, spec.timeZone: there is no time zone Mars/Olympus")
     ]
 
 
@@ -302,51 +299,25 @@ def test_a_reference_to_an_object_that_breaks_its_schema_is_not_ready() -> None:
 
 
 def test_a_configuration_over_900_kib_is_too_large() -> None:
-    keyed = a.provider(tls={"caBundle": {"configMapKeyRef": {"name": "ca", "key": "k"}}})
-    ca = a.config_map("ca", {"k": CA + "x" * CONFIG_BYTES})
-    resolution = a.look(a.instance(), a.agent(), keyed, ca)
+    document = (
+        '{"openapi": "3.1.0", "paths": {}, "info": {"description": "' + "x" * (CONFIG_BYTES // 4) + '"}}'
+    )
+    tools = [
+        a.tool(f"t{n}", type="OpenAPI", openAPI={"configMapKeyRef": {"name": "d", "key": "k"}})
+        for n in range(4)
+    ]
+    agent = a.agent(tools=[{"toolRef": {"name": f"t{n}"}} for n in range(4)])
+    resolution = a.look(a.instance(), agent, a.provider(), a.config_map("d", {"k": document}), *tools)
     assert [problem.reason for problem in resolution.problems] == ["TooLarge"]
     assert str(CONFIG_BYTES) in resolution.problems[0].message
 
 
-UNAVAILABLE: list[tuple[dict[str, Any], str]] = [
-    ({"autoscaling": {"max": 2}, "history": {"type": "None"}}, "spec.autoscaling"),
-    ({"networkPolicy": {}}, "spec.networkPolicy"),
-    ({"tls": {"secretName": "cert"}}, "spec.tls"),
-    ({"history": {"type": "Persistent"}}, "spec.history.type Persistent"),
-    ({"history": {"type": "Postgres", "postgres": a.secret_ref()}}, "spec.history.type Postgres"),
-    ({"limits": {"requestsPerMinute": 1}}, "spec.limits.requestsPerMinute"),
-    ({"limits": {"tokensPerDay": 1}}, "spec.limits.tokensPerDay"),
-    ({"auth": {"verification": "TokenReview"}}, "spec.auth.verification TokenReview"),
-]
-
-
-@pytest.mark.parametrize(
-    ("spec", "field"),
-    [
-        ({"tools": [{"toolRef": {"name": "search"}}]}, "spec.tools"),
-        ({"rag": [{"name": "a", "type": "URL", "url": "https://x.example.com/a.md"}]}, "spec.rag"),
-        ({"retrieval": {}}, "spec.retrieval"),
-    ],
-    ids=["tools", "rag", "retrieval"],
-)
-def test_an_agent_that_this_version_cannot_run_is_fine_and_its_instance_is_not(
-    spec: dict[str, Any], field: str
-) -> None:
-    world = (a.agent(**spec), a.tool(), a.provider())
-    assert a.look(*world).problems == ()
-    reasons = [(problem.reason, problem.message) for problem in a.look(a.instance(), *world).problems]
-    assert reasons == [
-        ("NotAvailable", f"Agent demo/support, {field}: this version of Gagarin cannot do it yet")
+def test_a_prompt_of_a_mebibyte_is_told_in_bytes() -> None:
+    texts = a.config_map("texts", {"p": "x" * 1_048_576})
+    agent = a.agent(promptFrom={"configMapKeyRef": {"name": "texts", "key": "p"}})
+    assert a.told(a.look(agent, a.provider(), texts)) == [
+        ("InvalidSpec", "spec.promptFrom: a prompt has at most 262144 bytes, this one has more")
     ]
-
-
-@pytest.mark.parametrize(("spec", "field"), UNAVAILABLE, ids=[row[1] for row in UNAVAILABLE])
-def test_what_this_version_cannot_do_is_never_ignored(spec: dict[str, Any], field: str) -> None:
-    resolution = a.look(a.instance(**spec), a.agent(), a.provider())
-    assert [problem.reason for problem in resolution.problems] == ["NotAvailable"]
-    assert resolution.problems[0].condition == "Accepted"
-    assert resolution.problems[0].message.startswith(field)
 
 
 def test_a_resource_of_another_namespace_has_to_open_itself() -> None:
@@ -403,10 +374,28 @@ def test_credentials_stay_in_their_namespace(keeps: dict[str, Any]) -> None:
     assert [reason for reason, _ in a.told(on(shared))] == ["RefNotPermitted"]
 
 
-def test_copying_credentials_is_not_available_yet() -> None:
+def test_credentials_are_copied_where_their_owner_lends_them() -> None:
     allowed = {"from": "All", "credentials": "Copy"}
     shared = a.provider("shared", PLATFORM, allowedNamespaces=allowed, apiKey=a.secret_ref())
-    assert [reason for reason, _ in a.told(on(shared))] == ["NotAvailable"]
+    item = a.instance(overrides={"model": {"providerRef": SHARED, "name": "gpt-5"}})
+    key = a.secret(namespace=PLATFORM, key=a.encoded("lent"), other=a.encoded("kept"))
+    resolution = a.look(item, a.agent(), shared, key)
+    assert settled(resolution).model.provider.api_key_file == "platform/openai/key"
+    assert resolution.resolved is not None
+    (copy,) = resolution.resolved.copies
+    assert (copy.source, copy.data) == (Key("Secret", PLATFORM, "openai"), {"key": a.encoded("lent")})
+    assert resolution.mounted == {
+        copy.source,
+        Key("Secret", "demo", resolution.resolved.local_name(copy.source)),
+    }
+    assert a.encoded("lent") not in repr(resolution)
+
+
+def test_lending_again_is_taken_back_with_the_permission() -> None:
+    shared = a.provider("shared", PLATFORM, allowedNamespaces={"from": "All"}, apiKey=a.secret_ref())
+    resolution = on(shared)
+    assert resolution.withdrawn
+    assert resolution.resolved is None
 
 
 def test_a_tool_keeps_its_credentials_too() -> None:
@@ -494,7 +483,11 @@ def test_everything_that_bounds_a_chat_reaches_the_configuration() -> None:
     agent = a.agent(
         limits={"maxToolRounds": 1, "maxHistoryMessages": 2, "maxInputChars": 3, "requestTimeout": "4s"}
     )
-    item = a.instance(limits={"maxConcurrentChats": 5}, history={"type": "None"}, auth={"staleAllow": "6s"})
+    item = a.instance(
+        limits={"maxConcurrentChats": 5, "requestsPerMinute": 6, "tokensPerDay": 7},
+        history={"type": "None"},
+        auth={"staleAllow": "6s"},
+    )
     found = settled(a.look(item, agent, a.provider()))
     assert found.limits == config.Limits(
         max_tool_rounds=1,
@@ -502,6 +495,8 @@ def test_everything_that_bounds_a_chat_reaches_the_configuration() -> None:
         max_input_chars=3,
         request_timeout=4,
         max_concurrent_chats=5,
+        requests_per_minute=6,
+        tokens_per_day=7,
     )
     assert (found.history.type, found.auth.stale_allow) == ("None", 6)
 
@@ -529,6 +524,15 @@ FIELDS = st.sampled_from(
         "tools",
         "overrides",
         "fallbackRefs",
+        "rag",
+        "retrieval",
+        "timeZone",
+        "history",
+        "tls",
+        "networkPolicy",
+        "pod",
+        "stdio",
+        "auth",
     ]
 )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gagarin.core import status as status_module
 from gagarin.core.objects import Object
 from gagarin.core.problems import Problem
 from gagarin.core.reasons import REASON_BY_NAME, REASONS
@@ -148,8 +151,31 @@ NOT_READY: list[tuple[str, dict[str, Any], str, str | None]] = [
         "ImagePullFailed",
         "Stalled",
     ),
-    ("it is suspended", running(a.deployment("new", 0), suspend=True), "Suspended", None),
-    ("it is scaled to zero", running(a.deployment("new", 0), replicas=0), "ScaledToZero", None),
+    (
+        "the volume is not provided yet",
+        running(a.deployment("new", availableReplicas=0), a.volume_claim("Pending")),
+        "VolumePending",
+        "Reconciling",
+    ),
+    (
+        "the volume is gone",
+        running(a.deployment("new", availableReplicas=0), a.volume_claim("Lost")),
+        "VolumeLost",
+        "Stalled",
+    ),
+    (
+        "it is suspended and its pods go",
+        running(a.deployment("new", 0, replicas=2), suspend=True),
+        "RollingOut",
+        "Reconciling",
+    ),
+    (
+        "it is suspended and that is not done",
+        running(a.deployment("new"), suspend=True),
+        "RollingOut",
+        "Reconciling",
+    ),
+    ("it was never made", running(suspend=True), "RolloutPending", "Reconciling"),
 ]
 
 
@@ -160,6 +186,56 @@ def test_an_instance_is_not_ready_while(status: dict[str, Any], reason: str, bes
     found = conditions(status)
     assert found["Ready"] == ("False", reason)
     assert {name for name in ("Reconciling", "Stalled") if name in found} == ({beside} if beside else set())
+
+
+def test_a_volume_that_nobody_provides_is_named_beside_what_follows_from_it() -> None:
+    condition = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": "pod has unbound immediate PersistentVolumeClaims",
+    }
+    status = running(
+        a.deployment("new", availableReplicas=0),
+        a.pod("new", conditions=[condition]),
+        a.volume_claim("Pending", "fast"),
+    )
+    assert conditions(status)["Ready"] == ("False", "Unschedulable")
+    assert message(status) == (
+        "Pod support-x: pod has unbound immediate PersistentVolumeClaims; "
+        "PersistentVolumeClaim support-data has no volume yet: storage class fast has to provide one"
+    )
+
+
+def test_a_volume_is_not_blamed_for_what_does_not_follow_from_it() -> None:
+    status = running(
+        a.deployment("new", availableReplicas=0),
+        a.pod("new", **a.waiting("ErrImagePull", "no")),
+        a.volume_claim("Pending"),
+    )
+    assert message(status) == "Pod support-x: no"
+
+
+def test_a_volume_that_is_there_or_of_which_only_the_name_is_known_is_no_news() -> None:
+    unknown = {"kind": "PersistentVolumeClaim", "metadata": {"name": "support-data"}}
+    for claim in (a.volume_claim("Bound"), unknown):
+        status = running(a.deployment("new", availableReplicas=0), claim)
+        assert conditions(status)["Ready"] == ("False", "RollingOut")
+
+
+def test_with_a_certificate_the_address_says_so() -> None:
+    assert running(tls={"secretName": "cert"})["url"] == "https://support.demo.svc"
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"), [({"suspend": True}, "Suspended"), ({"replicas": 0}, "ScaledToZero")]
+)
+def test_an_instance_that_is_meant_to_run_nothing_is_ready_when_nothing_runs(
+    spec: dict[str, Any], reason: str
+) -> None:
+    status = running(a.deployment("new", 0), **spec)
+    assert conditions(status)["Ready"] == ("True", reason)
+    assert not {"Reconciling", "Stalled"} & conditions(status).keys()
 
 
 def test_pods_of_an_older_revision_are_not_blamed() -> None:
@@ -191,6 +267,38 @@ def test_a_failure_to_apply_comes_before_what_the_children_look_like() -> None:
     status = status_of(INSTANCE, RESOLVED, [a.deployment("new")], a.NOW, revision="new", failure=failure)
     assert conditions(status)["Ready"] == ("False", "NameTaken")
     assert message(status, "Stalled") == "Service demo/support is not ours"
+
+
+@pytest.mark.parametrize("reason", ["NameTaken", "Conflicted", "ApplyFailed"])
+def test_what_the_operator_could_not_do_is_told_and_stalls(reason: str) -> None:
+    failure = Problem("Ready", reason, "Service demo/support: in its own words")
+    status = status_of(INSTANCE, RESOLVED, [a.deployment("new")], a.NOW, revision="new", failure=failure)
+    assert conditions(status)["Ready"] == ("False", reason)
+    assert conditions(status)["Stalled"] == ("True", reason)
+    assert "Reconciling" not in conditions(status)
+
+
+def test_a_permission_that_was_taken_back_stalls_and_names_who_took_it() -> None:
+    closed = a.provider("shared", "platform")
+    item = a.instance(
+        overrides={"model": {"providerRef": {"name": "shared", "namespace": "platform"}, "name": "x"}}
+    )
+    status = status_of(item, a.look(item, a.agent(), closed), [], a.NOW)
+    assert conditions(status)["Ready"] == ("False", "RefNotPermitted")
+    assert "Provider platform/shared is not open to namespace demo" in message(status, "Stalled")
+
+
+def test_every_reason_that_is_told_is_documented() -> None:
+    sources = Path(status_module.__file__).parent.rglob("*.py")
+    told = {
+        reason
+        for source in sources
+        for reason in re.findall(
+            r'Problem\(\s*"(?:Accepted|ResolvedRefs|Ready)", "(\w+)"', source.read_text()
+        )
+    }
+    assert told
+    assert told <= REASON_BY_NAME.keys()
 
 
 def test_a_foreign_deployment_is_not_looked_at() -> None:
@@ -258,9 +366,15 @@ def test_a_failure_that_takes_the_place_of_another_is_told() -> None:
     ]
 
 
-def test_only_one_reason_of_each_condition_is_good() -> None:
+def test_what_is_good_is_good_of_one_condition() -> None:
     good = [(reason.condition, reason.name) for reason in REASONS if reason.status == "True"]
-    assert good == [("Accepted", "Accepted"), ("ResolvedRefs", "Resolved"), ("Ready", "Ready")]
+    assert good == [
+        ("Accepted", "Accepted"),
+        ("ResolvedRefs", "Resolved"),
+        ("Ready", "Ready"),
+        ("Ready", "Suspended"),
+        ("Ready", "ScaledToZero"),
+    ]
 
 
 def test_reasons_have_one_name_and_one_meaning() -> None:
