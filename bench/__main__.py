@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 import msgspec
 
-from bench import chat, cluster, footprint, goproxy, interpreter, rig, streaming
+from bench import chat, cluster, footprint, goproxy, interpreter, rig, scale, streaming
 from bench.interpreter import Interpreter
 from bench.loadclient import BadAnswerError
 from bench.processes import ProcessError
@@ -27,33 +27,43 @@ COMPARISONS: dict[str, Comparison] = {
 }
 WITH_LITELLM = ("chat", "first-token")  # it needs minutes for the streams of the third
 NAMES = (*COMPARISONS, "start", "memory", "cluster")
+LARGE = "scale"  # takes so long that it has to be asked for
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print a line for each figure as soon as it is known. A goal that is missed is no error."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of the chat server.")
-    parser.add_argument("--only", action="append", choices=NAMES, help="run this one; may be repeated")
-    wanted = parser.parse_args(arguments).only or NAMES
+    parser.add_argument(
+        "--only", action="append", choices=(*NAMES, LARGE), help="run this one; may be repeated"
+    )
+    parser.add_argument("--instances", type=int, default=1000, help="of scale: how many run")
+    parser.add_argument("--objects", type=int, default=10_000, help="of scale: how many resources in all")
+    options = parser.parse_args(arguments)
+    wanted = options.only or NAMES
     goals = load_goals()
     try:
-        for measured in measure(wanted):
+        for measured in measure(wanted, options.instances, options.objects):
             sys.stdout.write(msgspec.json.encode(judge(measured, goals)).decode() + "\n")
             sys.stdout.flush()
-    except (BadAnswerError, ProcessError, subprocess.CalledProcessError) as error:
+    except (BadAnswerError, ProcessError, scale.TooSlowError, subprocess.CalledProcessError) as error:
         sys.stderr.write(f"bench: {error}\n")
         return 1
     return 0
 
 
-def measure(wanted: Sequence[str]) -> Iterator[Measurement]:
-    """The measurements of the benchmarks that are wanted."""
-    if set(wanted) - {"cluster"}:
+def measure(wanted: Sequence[str], instances: int, objects: int) -> Iterator[Measurement]:
+    """The measurements of the benchmarks that are wanted; the numbers are the sizes of scale."""
+    if set(wanted) - {"cluster", LARGE}:
         python = interpreter.find()
         yield environment(python)
         with rig.start(python) as running:
             yield from _on_rig(running, python, wanted)
     if "cluster" in wanted:
         yield from cluster.apply_to_first_answer()
+    if LARGE in wanted:
+        python = interpreter.find()
+        yield environment(python)
+        yield from scale.scale(python, instances, objects)
 
 
 def _on_rig(running: Rig, python: Interpreter, wanted: Sequence[str]) -> Iterator[Measurement]:

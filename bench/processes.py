@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PATIENCE = 60.0
@@ -107,7 +107,7 @@ class Process:
             self._process.kill()
             self._process.wait()
 
-    def __enter__(self) -> Process:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

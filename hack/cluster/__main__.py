@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from hack.cluster import binaries, clusters, images, locks, settings, ways
+from hack.cluster import binaries, clusters, images, locks, machine, settings, ways
 from hack.cluster.errors import ClusterError
 from hack.cluster.settings import MOST_NODES, Settings
 
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace, values: Settings) -> None:
     match options.command:
         case "up":
             with _lock(values):
-                print(clusters.up(values, options.nodes))
+                print(clusters.up(values, options.nodes, options.metrics))
         case "down":
             with _lock(values):
                 clusters.down(values, options.purge)
@@ -42,6 +42,9 @@ def run(options: argparse.Namespace, values: Settings) -> None:
             print(clusters.kubeconfig(values, ways.current(values)))
         case "binaries":
             print(binaries.folder(values, options.names or binaries.OURS))
+        case "packages":
+            with _lock(values):
+                machine.install(machine.TEST_NEEDS, values.cache / "apt.log")
         case "image":
             with _lock(values):
                 images.make(values, _build(options))
@@ -56,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--nodes", type=_count, default=1, metavar="N", help="how many nodes, 1 to 9 (default: 1)"
     )
+    up.add_argument("--metrics", action="store_true", help="also a metrics-server, for autoscaling")
     down = commands.add_parser("down", help="end the cluster and leave nothing of it running or mounted")
     down.add_argument("--purge", action="store_true", help="also remove keys and image stores; binaries stay")
     commands.add_parser("kubeconfig", help="print the path of the cluster's kubeconfig")
@@ -65,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     programs.add_argument(
         "names", nargs="*", type=_program, metavar="NAME", help=", ".join(binaries.BINARIES)
     )
+    commands.add_parser("packages", help="install what the tests need of Debian's packages, if it is missing")
     image = commands.add_parser("image", help="images for the cluster").add_subparsers(
         dest="action", required=True, metavar="ACTION"
     )

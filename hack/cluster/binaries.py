@@ -17,16 +17,21 @@ from hack.cluster import locks
 from hack.cluster.errors import ClusterError
 from hack.cluster.processes import run
 from hack.cluster.progress import step
-from hack.cluster.settings import SOURCE, Settings
+from hack.cluster.settings import REPOSITORY, SOURCE, Settings
 
 BUILD_ENV = {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -trimpath -mod=readonly", "GOWORK": "off"}
 
 
 @dataclass(frozen=True)
 class Binary:
-    module: str  # folder under go/
+    module: str  # folder under `root`
     package: str
     stamps: tuple[tuple[str, str], ...] = ()  # variables that the linker sets, to versions
+    root: Path = SOURCE / "go"
+
+    @property
+    def folder(self) -> Path:
+        return self.root / self.module
 
 
 # What a release's own build would set: the versions that programs report, and that `helm template` assumes.
@@ -52,10 +57,17 @@ BINARIES: Mapping[str, Binary] = {
     "kubectl": Binary("k8s", "k8s.io/kubernetes/cmd/kubectl", KUBERNETES),
     "coredns": Binary("coredns", "."),
     "pause": Binary("pause", "."),
+    "netpol": Binary("netpol", "."),
+    "volumes": Binary("volumes", "."),
+    "metrics-server": Binary("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),
+    "kwok": Binary("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
     "helm": Binary("helm", "helm.sh/helm/v3/cmd/helm", HELM),
     "kind": Binary("kind", "sigs.k8s.io/kind"),
+    "bridge": Binary("bridge", ".", root=REPOSITORY),
+    "kstatus": Binary("kstatus", ".", root=REPOSITORY / "tests"),
 }
-NODE = tuple(name for name in BINARIES if name not in {"helm", "kind"})
+BESIDE = ("metrics-server", "kwok", "helm", "kind", "bridge", "kstatus")
+NODE = tuple(name for name in BINARIES if name not in BESIDE)
 OURS = tuple(name for name in BINARIES if name != "kind")
 
 
@@ -106,8 +118,10 @@ def is_new_enough(found: str, least: str) -> bool:
 
 @cache
 def _toolchain() -> str:
-    # Asked inside a module: with GOTOOLCHAIN=auto its go.mod may choose a newer Go than the installed one.
-    return " ".join(run("go", "env", "GOVERSION", "GOOS", "GOARCH", cwd=SOURCE / "go" / "helm").split())
+    # Asked inside the module that wants most: with GOTOOLCHAIN=auto its go.mod may choose a newer Go than
+    # the installed one.
+    module = SOURCE / "go" / "metrics-server"
+    return " ".join(run("go", "env", "GOVERSION", "GOOS", "GOARCH", cwd=module).split())
 
 
 def _definition(settings: Settings) -> str:
@@ -118,13 +132,14 @@ def _definition(settings: Settings) -> str:
 def _digest(settings: Settings, name: str) -> str:
     binary = BINARIES[name]
     flags = linker_flags(binary, settings.versions)
-    return digest(binary, flags, toolchain(), _sources(binary.module))
+    return digest(binary, flags, toolchain(), _sources(binary.folder))
 
 
 @cache
-def _sources(module: str) -> Mapping[str, bytes]:
-    files = sorted((SOURCE / "go" / module).iterdir())
-    return {file.name: file.read_bytes() for file in files if file.suffix in {".go", ".mod", ".sum"}}
+def _sources(folder: Path) -> Mapping[str, bytes]:
+    files = (file for file in folder.rglob("*") if file.suffix in {".go", ".mod", ".sum"})
+    defining = (file for file in files if not file.name.endswith("_test.go"))
+    return {str(file.relative_to(folder)): file.read_bytes() for file in defining}
 
 
 def _installed(settings: Settings, name: str) -> Path | None:
@@ -149,7 +164,7 @@ def _built(settings: Settings, name: str) -> Path:
     with step(f"building {name}"):
         flags = linker_flags(binary, settings.versions)
         command = ["go", "build", f"-ldflags={flags}", "-o", str(made), binary.package]
-        run(*command, cwd=SOURCE / "go" / binary.module, env=BUILD_ENV)
+        run(*command, cwd=binary.folder, env=BUILD_ENV)
         made.rename(target)
     return target
 

@@ -12,8 +12,8 @@ from hack.cluster.settings import Settings
 from hack.cluster.ways import Way
 
 
-def up(settings: Settings, count: int) -> str:
-    """Make what is missing; returns what a user does next."""
+def up(settings: Settings, count: int, metrics: bool = False) -> str:
+    """Make what is missing; returns what a user does next. `metrics`: with a metrics-server, too."""
     way = ways.current(settings)
     match way:
         case Way.EXISTING:
@@ -21,9 +21,11 @@ def up(settings: Settings, count: int) -> str:
         case Way.KIND:
             ways.remember(settings, way)
             kind.up(settings, count)
+            if metrics:
+                _measure_kind(settings)
         case Way.NODE:
             ways.remember(settings, way)
-            _up(settings, count)
+            _up(settings, count, metrics)
     return f"the cluster is up: export KUBECONFIG={kubeconfig(settings, way)}"
 
 
@@ -56,17 +58,26 @@ def check_node(settings: Settings) -> None:
     lacks = machine.obstacles(settings)
     if lacks:
         raise ClusterError("\n".join(["the node cannot be made:", *(f"  - {reason}" for reason in lacks)]))
-    machine.install(settings.state / "apt.log")
+    machine.install(machine.NEEDS, settings.state / "apt.log")
 
 
-def _up(settings: Settings, count: int) -> None:
+def _up(settings: Settings, count: int, metrics: bool) -> None:
     check_node(settings)
-    addons.prepare(settings)
+    addons.prepare(settings, addons.DNS + (addons.METRICS if metrics else ()))
     programs = binaries.folder(settings, binaries.NODE)
     with step(f"nodes Ready: {count}"):
         nodes.up(settings, count, programs)
+    nodes.import_images(settings)
     with step("cluster DNS"):
         addons.deploy(settings)
+    if metrics:
+        addons.deploy_metrics(settings, settings.kubeconfig)
+
+
+def _measure_kind(settings: Settings) -> None:
+    for archive in addons.prepare(settings, addons.METRICS):
+        kind.load_archive(settings, archive)
+    addons.deploy_metrics(settings, settings.kind_kubeconfig)
 
 
 def _context() -> str:

@@ -35,6 +35,7 @@ def control_plane(settings: Settings, node: Node, binaries: Path) -> list[Compon
             "kube-controller-manager", binaries / "kube-controller-manager", _controllers(settings, node)
         ),
         _component("kube-scheduler", binaries / "kube-scheduler", _scheduler(settings, node)),
+        _component("volumes", binaries / "volumes", _volumes(node)),
     ]
 
 
@@ -59,9 +60,11 @@ def worker(settings: Settings, node: Node, binaries: Path) -> list[Component]:
         "hostname-override": node.name,
         "conntrack-max-per-core": 0,  # the table is the host's: leave its size alone
     }
+    netpol = {"kubeconfig": config / "netpol.kubeconfig", "node": node.name}
     return [
         _component("kubelet", binaries / "kubelet", kubelet),
         _component("kube-proxy", binaries / "kube-proxy", proxy),
+        _component("netpol", binaries / "netpol", netpol),
     ]
 
 
@@ -117,6 +120,10 @@ def _controllers(settings: Settings, node: Node) -> Mapping[str, object]:
 def _scheduler(settings: Settings, node: Node) -> Mapping[str, object]:
     kubeconfig = node.folder / "config" / "scheduler.kubeconfig"
     return {"kubeconfig": kubeconfig, "leader-elect": "false", **_rate(settings)}
+
+
+def _volumes(node: Node) -> Mapping[str, object]:
+    return {"kubeconfig": node.folder / "config" / "volumes.kubeconfig", "folder": node.folder / "volumes"}
 
 
 def _rate(settings: Settings) -> Mapping[str, object]:

@@ -37,9 +37,8 @@ def pause_image(settings: Settings) -> str:
 def files(settings: Settings, node: Node) -> dict[Path, str]:
     """Every file that the programs of one node read: path -> text."""
     folder = node.folder / "config"
-    identities = {"kubelet": keys.kubelet(node), "proxy": "proxy"}
-    if node.controls:
-        identities |= {"controller-manager": "controller-manager", "scheduler": "scheduler"}
+    names = ("proxy", "netpol", *(("controller-manager", "scheduler", "volumes") if node.controls else ()))
+    identities = {"kubelet": keys.kubelet(node), **{name: name for name in names}}
     return {
         folder / "cni" / "10-pods.conflist": cni(node),
         folder / "containerd.toml": containerd(settings, node),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from hack.cluster import archives, clusters, contexts, kind, machine, nodes, rootfs, ways
+from hack.cluster import archives, binaries, clusters, contexts, kind, machine, nodes, rootfs, ways
 from hack.cluster.errors import ClusterError
 from hack.cluster.processes import run, succeeds
 from hack.cluster.progress import say, step
@@ -26,6 +26,7 @@ ADD root.tar /
 ENV LANG=C.UTF-8 PATH=/usr/local/bin:/usr/bin:/bin
 CMD ["python3"]
 """
+BRIDGE_STAGE = " AS bridge\n"
 BASE_INPUTS = sha256(Path(rootfs.__file__).read_bytes() + BASE_FILE.encode()).hexdigest()
 
 
@@ -80,14 +81,14 @@ def _make_for_nodes(settings: Settings, build: Build) -> None:
     inputs = contexts.digest(build.context, build.dockerfile, [*build.arguments, BASE_INPUTS])
     if archive.exists() and stamp.exists() and stamp.read_text() == inputs:
         say(f"{build.tag} is up to date")
-        _import(settings)
+        nodes.import_images(settings)
         return
     with step(f"building {build.tag}"):
         _bud(settings, build)
     with step(f"bringing {build.tag} to the nodes"):
         _save(settings, build.tag, archive)
         stamp.write_text(inputs)
-        _import(settings)
+        nodes.import_images(settings)
 
 
 def _with_base(settings: Settings, build: Build) -> Build:
@@ -97,9 +98,13 @@ def _with_base(settings: Settings, build: Build) -> Build:
     return replace(build, arguments=(*build.arguments, f"BASE={_base(settings)}"))
 
 
-def _import(settings: Settings) -> None:
-    for node in nodes.running(settings):
-        archives.import_missing(settings, node, nodes.enter(node))
+def _with_bridge(settings: Settings, build: Build, folder: Path) -> list[str]:
+    """Options that put a bridge made by this machine's Go in place of the stage that makes one."""
+    if BRIDGE_STAGE not in build.dockerfile.read_text():
+        return []
+    folder.mkdir()
+    shutil.copy(binaries.folder(settings, ["bridge"]) / "bridge", folder)
+    return ["--build-context", f"bridge={folder}"]
 
 
 def _bud(settings: Settings, build: Build) -> None:
@@ -108,7 +113,8 @@ def _bud(settings: Settings, build: Build) -> None:
         pip = folder / "pip.conf"
         pip.write_text(pip_config(os.environ))
         mounts = ("--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro", "--volume", f"{pip}:/etc/pip.conf:ro")
-        _buildah(settings, "bud", "--layers", "--network", "host", *mounts, *build.options)
+        bridge = _with_bridge(settings, build, folder / "bridge")
+        _buildah(settings, "bud", "--layers", "--network", "host", *mounts, *bridge, *build.options)
 
 
 def _save(settings: Settings, tag: str, archive: Path) -> None:

@@ -39,6 +39,8 @@ SUBJECTS: Mapping[str, str] = {
     "controller-manager": "/CN=system:kube-controller-manager",
     "scheduler": "/CN=system:kube-scheduler",
     "proxy": "/CN=system:kube-proxy",
+    "netpol": "/CN=gagarin:netpol",
+    "volumes": "/CN=gagarin:volumes",
 }
 
 

@@ -33,6 +33,11 @@ def load(settings: Settings, tag: str) -> None:
     _call(settings, "load", "docker-image", tag, "--name", NAME)
 
 
+def load_archive(settings: Settings, archive: Path) -> None:
+    """Bring the image in an archive to every node."""
+    _call(settings, "load", "image-archive", str(archive), "--name", NAME)
+
+
 def creation(settings: Settings, kubeconfig: Path) -> list[str]:
     image = settings.versions["kind-node"]
     options = {"name": NAME, "image": image, "kubeconfig": kubeconfig, "config": "-", "wait": "120s"}

@@ -8,11 +8,21 @@ from hack.cluster.processes import run
 from hack.cluster.settings import Settings
 
 
-def call(settings: Settings, *arguments: str | Path, stdin: str | None = None) -> str:
-    """What kubectl prints; CommandError with what it complains about."""
+def call(
+    settings: Settings, *arguments: str | Path, stdin: str | None = None, kubeconfig: Path | None = None
+) -> str:
+    """What kubectl prints; CommandError with what it complains about. Without `kubeconfig`: our own node."""
     program = binaries.folder(settings, ["kubectl"]) / "kubectl"
     cache = settings.cache / "kubectl"
-    return run(program, "--kubeconfig", settings.kubeconfig, "--cache-dir", cache, *arguments, stdin=stdin)
+    return run(
+        program,
+        "--kubeconfig",
+        kubeconfig or settings.kubeconfig,
+        "--cache-dir",
+        cache,
+        *arguments,
+        stdin=stdin,
+    )
 
 
 def answer(settings: Settings, *arguments: str) -> str | None:

@@ -28,6 +28,8 @@ NEEDS: Mapping[str, str] = {
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "/etc/ssl/certs/ca-certificates.crt": "ca-certificates",
 }
+# The same for what tests use beside a cluster.
+TEST_NEEDS: Mapping[str, str] = {"/usr/bin/pg_ctlcluster": "postgresql"}
 NAMESPACES = ("unshare", "--net", "--mount", "--pid", "--uts", "--fork", "true")
 
 
@@ -44,11 +46,15 @@ def is_linux_root() -> bool:
     return sys.platform == "linux" and os.geteuid() == 0
 
 
-def install(log: Path) -> None:
+def install(needs: Mapping[str, str], log: Path) -> None:
     """Install what is missing, all at once; nothing happens when nothing is."""
-    names = missing(NEEDS)
+    names = missing(needs)
     if not names:
         return
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        raise ClusterError(
+            f"these are not installed, and only apt-get, as root, is known here: {', '.join(names)}"
+        )
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     with step(f"installing {' '.join(names)}"):
         run("apt-get", "update", "-q", env=quiet, log=log)

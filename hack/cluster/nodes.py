@@ -22,7 +22,7 @@ from hack.cluster.processes import succeeds, wait_until
 from hack.cluster.settings import REPOSITORY, Node, Settings
 
 UNSHARE = ("unshare", "--net", "--mount", "--pid", "--uts", "--fork", "--kill-child")
-TRANSIENT = ("config", "etcd", "cni", "var", "logs", "life")  # the image store and its marks stay
+TRANSIENT = ("config", "etcd", "cni", "var", "volumes", "logs", "life")  # the image store and its marks stay
 READY_SECONDS = 120
 INIT = "hack.cluster.init"
 
@@ -63,6 +63,12 @@ def is_up(node: Node) -> bool:
 
 def running(settings: Settings) -> list[Node]:
     return [node for node in settings.nodes() if is_up(node)]
+
+
+def import_images(settings: Settings) -> None:
+    """Bring the archives that came since they started to the nodes that run."""
+    for node in running(settings):
+        archives.import_missing(settings, node, enter(node))
 
 
 def strangers(settings: Settings) -> Iterator[int]:

@@ -51,10 +51,15 @@ class ClientPod:
         return self.cluster.run_in(self.namespace, self.name, "python3", "-c", script, *arguments)
 
     def request(
-        self, method: str, url: str, body: object = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        url: str,
+        body: object = None,
+        headers: dict[str, str] | None = None,
+        ca: str | None = None,
     ) -> Answer:
-        """Sends one request and returns whatever came back."""
-        asked = {"method": method, "url": url, "body": body, "headers": headers or {}}
+        """Sends one request and returns whatever came back. With `ca`, PEM, nobody else is trusted."""
+        asked = {"method": method, "url": url, "body": body, "headers": headers or {}, "ca": ca}
         answer = json.loads(self.run(SCRIPT, json.dumps(asked)))
         if "error" in answer:
             return Answer(0, {}, answer["error"])
@@ -69,18 +74,24 @@ class Caller:
     namespace: str
     instance: str
     token: str | None
+    ca: str | None = None  # for an Instance with a certificate: the authority it is from, PEM
 
     def post(self, path: str, body: object, **headers: str) -> Answer:
         """POST to the Instance's Service. Asks again while the Service has no endpoint yet."""
-        url = f"http://{self.instance}.{self.namespace}.svc{path}"
-        if self.token is not None:
-            headers["Authorization"] = f"Bearer {self.token}"
         return eventually(
-            f"{url} can be connected to",
-            lambda: self.pod.request("POST", url, body, headers),
+            f"{self.instance}.{self.namespace} can be connected to",
+            lambda: self.try_post(path, body, **headers),
             lambda answer: answer.status != 0,
             timeout=20,
         )
+
+    def try_post(self, path: str, body: object, **headers: str) -> Answer:
+        """POST to the Instance's Service, once."""
+        scheme = "https" if self.ca else "http"
+        if self.token is not None:
+            headers["Authorization"] = f"Bearer {self.token}"
+        url = f"{scheme}://{self.instance}.{self.namespace}.svc{path}"
+        return self.pod.request("POST", url, body, headers, self.ca)
 
     def chat(self, text: str, conversation: str | None = None) -> Answer:
         """POST /chat."""

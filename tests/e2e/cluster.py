@@ -92,21 +92,25 @@ class Cluster:
         assert review.status is not None
         return str(review.status.token)
 
-    def run_in(self, namespace: str, pod: str, *command: str) -> str:
-        """What a command prints in a pod's first container; safe to call from several threads."""
-        kubectl = [
-            "kubectl",
-            "--kubeconfig",
-            str(self._kubeconfig),
-            "--namespace",
-            namespace,
-            "exec",
-            pod,
-            "--",
-        ]
-        done = subprocess.run([*kubectl, *command], capture_output=True, text=True, check=False, timeout=120)
+    def kubectl(self, namespace: str, *arguments: str) -> str:
+        """What kubectl prints; safe to call from several threads."""
+        call = ["kubectl", "--kubeconfig", str(self._kubeconfig), "--namespace", namespace, *arguments]
+        done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def run_in(self, namespace: str, pod: str, *command: str) -> str:
+        """What a command prints in a pod's first container; safe to call from several threads."""
+        return self.kubectl(namespace, "exec", pod, "--", *command)
+
+    def evict(self, namespace: str, pod: str) -> int:
+        """Evicts a pod as `kubectl drain` does. Gives the status: 201, or 429 when a budget forbids it."""
+        body = client.V1Eviction(metadata=client.V1ObjectMeta(name=pod, namespace=namespace))
+        try:
+            self._core.create_namespaced_pod_eviction(pod, namespace, body)
+        except ApiException as error:
+            return int(error.status)
+        return 201
 
     def logs(self, namespace: str, pod: str) -> str:
         """What the pod has printed so far."""
@@ -130,8 +134,11 @@ GAGARIN = "gagarin.fyodorov.ai/v1alpha1"
 GROUPS = {
     **dict.fromkeys(("Provider", "Model", "Tool", "Agent", "Instance"), GAGARIN),
     **dict.fromkeys(("Deployment", "ReplicaSet"), "apps/v1"),
-    **dict.fromkeys(("Role", "RoleBinding"), "rbac.authorization.k8s.io/v1"),
+    **dict.fromkeys(("Role", "RoleBinding", "ClusterRole"), "rbac.authorization.k8s.io/v1"),
     "Job": "batch/v1",
+    "NetworkPolicy": "networking.k8s.io/v1",
+    "PodDisruptionBudget": "policy/v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
 }
 
 

@@ -10,14 +10,16 @@ import secrets
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.e2e import resources
+from tests.e2e import resources, trouble
 from tests.e2e.caller import Caller, ClientPod
 from tests.e2e.cluster import Cluster, Object, eventually
+from tests.e2e.trouble import Troubled
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 IMAGE = os.environ.get("GAGARIN_TEST_IMAGE", "gagarin.local/gagarin:dev")
@@ -45,29 +47,42 @@ def cluster(kubeconfig: Path) -> Iterator[Cluster]:
     cluster.close()
 
 
+@dataclass(frozen=True)
+class Helm:
+    """Helm with the two charts, as a user calls it."""
+
+    program: Path
+    kubeconfig: Path
+
+    def install(self, *settings: str) -> None:
+        """Installs or upgrades both charts until the operator is rolled out; `settings` are KEY=VALUE."""
+        repository, tag = IMAGE.rsplit(":", 1)
+        image = (f"image.repository={repository}", f"image.tag={tag}")
+        values = (part for one in (*image, *settings) for part in ("--set", one))
+        install = ("upgrade", "--install", "--wait", "--timeout", "2m", "--create-namespace")
+        self.call(*install, "gagarin-crds", ROOT / "charts/gagarin-crds")
+        self.call(*install, "gagarin", ROOT / "charts/gagarin", *values)
+
+    def call(self, *arguments: object) -> str:
+        """What it prints."""
+        command = (self.program, "--kubeconfig", self.kubeconfig, "--namespace", SYSTEM, *arguments)
+        return run(*command)
+
+
+@pytest.fixture(scope="session")
+def helm(kubeconfig: Path) -> Helm:
+    return Helm(Path(run("python3", ROOT / "hack/cluster", "binaries", "helm")) / "helm", kubeconfig)
+
+
 @pytest.fixture(scope="session", autouse=True)
-def installation(kubeconfig: Path, cluster: Cluster) -> None:
+def installation(helm: Helm) -> None:
     """The two charts, as a user installs them, and the operator rolled out."""
-    helm = Path(run("python3", ROOT / "hack/cluster", "binaries", "helm")) / "helm"
-    install = [helm, "upgrade", "--install", "--wait", "--timeout", "2m", "--kubeconfig", kubeconfig]
-    place = ["--namespace", SYSTEM, "--create-namespace"]
-    repository, tag = IMAGE.rsplit(":", 1)
-    image = ["--set", f"image.repository={repository}", "--set", f"image.tag={tag}"]
-    run(*install, "gagarin-crds", ROOT / "charts/gagarin-crds", *place)
-    run(
-        *install,
-        "gagarin",
-        ROOT / "charts/gagarin",
-        *place,
-        *image,
-        "--set",
-        "podAnnotations.run=" + run_id(),
-    )
+    helm.install("podAnnotations.run=" + run_id())
 
 
 def run_id() -> str:
     """A new value rolls the operator, so that it runs the image of this run and not one with the same tag."""
-    return secrets.token_hex(4)
+    return f"run-{secrets.token_hex(4)}"  # never all digits: Helm would take it for a number
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +123,10 @@ def is_ready(item: Object | None) -> bool:
 
 @contextmanager
 def temporary_namespace(cluster: Cluster) -> Iterator[str]:
-    """A namespace with a key, a provider and callers `caller` (who may chat with `bot`) and `stranger`."""
+    """A namespace with a key, a provider and callers `caller` (who may chat with `bot`) and `stranger`.
+
+    As all namespaces here it enforces the `restricted` Pod Security Standard. It goes in the background.
+    """
     name = f"e2e-{secrets.token_hex(4)}"
     cluster.apply(
         resources.namespace(name),
@@ -148,6 +166,14 @@ def standing_bot(cluster: Cluster, client_pod: ClientPod) -> Iterator[str]:
     with temporary_namespace(cluster) as name:
         run_bot(cluster, name)
         yield name
+
+
+@pytest.fixture(scope="session", autouse=True)
+def troubled(cluster: Cluster, client_pod: ClientPod) -> Iterator[Troubled]:
+    """Instances that cannot run, made before all tests: some of the reasons take a minute to show."""
+    with temporary_namespace(cluster) as namespace, temporary_namespace(cluster) as full:
+        yield trouble.make(cluster, namespace, full)
+        cluster.delete("PersistentVolume", "", trouble.volume_name(namespace))
 
 
 CallerOf = Callable[..., Caller]

@@ -16,9 +16,19 @@ def namespace(name: str) -> Object:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
-def secret(namespace: str, name: str = "model-key", value: str = "key-one") -> Object:
-    data = {"api-key": base64.b64encode(value.encode()).decode()}
+def secret(namespace: str, name: str = "model-key", value: str = "key-one", key: str = "api-key") -> Object:
+    data = {key: base64.b64encode(value.encode()).decode()}
     return _object("v1", "Secret", namespace, name) | {"data": data}
+
+
+def certificate(namespace: str, name: str, pair: tuple[str, str]) -> Object:
+    """A Secret of type kubernetes.io/tls with a certificate and its key, both PEM."""
+    data = {"tls.crt": pair[0], "tls.key": pair[1]}
+    return _object("v1", "Secret", namespace, name) | {"type": "kubernetes.io/tls", "stringData": data}
+
+
+def config_map(namespace: str, name: str, **data: str) -> Object:
+    return _object("v1", "ConfigMap", namespace, name) | {"data": data}
 
 
 def provider(namespace: str, name: str = "model", url: str = STUB_URL, **spec: Any) -> Object:
@@ -33,8 +43,22 @@ def agent(
     return _gagarin("Agent", namespace, name, prompt=prompt, model=model, **spec)
 
 
+def tool(namespace: str, name: str, type_: str, **member: Any) -> Object:
+    """A Tool; `member` is the one field that its type names, and what else its spec has."""
+    return _gagarin("Tool", namespace, name, type=type_, **member)
+
+
+def uses(*tools: str) -> list[Object]:
+    """What an Agent's `tools` says of Tools of its own namespace."""
+    return [{"toolRef": {"name": name}} for name in tools]
+
+
 def instance(namespace: str, name: str = "bot", agent: str = "agent", **spec: Any) -> Object:
     return _gagarin("Instance", namespace, name, agentRef={"name": agent}, **spec)
+
+
+def quota(namespace: str, **hard: str) -> Object:
+    return _object("v1", "ResourceQuota", namespace, "quota") | {"spec": {"hard": hard}}
 
 
 def service_account(namespace: str, name: str) -> Object:

@@ -21,7 +21,7 @@ def test_an_agent_answers_with_its_prompt_its_model_and_its_key(
     assert answer.status == 200, answer
     assert 'You said: "Hello"' in answer.json["answer"]
     assert "stub-1" in answer.json["answer"]
-    assert '"Be brief."' in answer.json["answer"]
+    assert '"Be brief.' in answer.json["answer"]
 
 
 def test_a_conversation_goes_on(standing_bot: str, caller_of: CallerOf) -> None:

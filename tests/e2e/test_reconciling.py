@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from tests.e2e import resources
+from tests.e2e import kstatus, resources
 from tests.e2e.cluster import Cluster, Object, eventually
 from tests.e2e.conftest import SYSTEM, CallerOf, condition, is_ready
 
@@ -82,7 +82,10 @@ def test_a_revision_that_cannot_be_scheduled_is_told_while_the_old_pod_serves(
         lambda: condition(cluster.get("Instance", bot, "bot"), "Ready"),
         lambda ready: ready.get("status") == "False" and "node" in ready["message"].lower(),
     )
-    assert (cluster.get("Instance", bot, "bot") or {})["status"]["servingRevision"] == serving
+    item = cluster.get("Instance", bot, "bot")
+    assert item is not None
+    assert item["status"]["servingRevision"] == serving
+    assert kstatus.statuses([item]) == ["Failed"]
     assert caller_of(bot).chat("Hello").status == 200
 
 

@@ -15,16 +15,27 @@ ClusterRole, or in a Role of each namespace in `watchNamespaces`.
 - apiGroups: [gagarin.fyodorov.ai]
   resources: [instances/finalizers]
   verbs: [update]
-# Keys of providers: the metadata of all Secrets is watched, and those that are referred to are read.
-- apiGroups: [""]
-  resources: [secrets]
-  verbs: [get, list, watch]
 # What an Instance becomes; server-side apply needs both create and patch. ConfigMaps may hold prompts as well.
+# Of Secrets the metadata is watched; content is read of those that are referred to, and written are the copies of
+# those that another namespace shares (allowedNamespaces.credentials).
 - apiGroups: [""]
-  resources: [configmaps, serviceaccounts, services]
+  resources: [configmaps, secrets, serviceaccounts, services]
   verbs: [get, list, watch, create, patch, delete]
+# Conversations: never deleted by the operator. With retention Delete the owner reference does it.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [apps]
   resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [rbac.authorization.k8s.io]
   resources: [rolebindings]

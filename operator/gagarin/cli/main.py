@@ -10,13 +10,16 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from gagarin.cli.errors import CommandError
+from gagarin.cli.settings import DEFAULT_OPERATOR, OperatorSettings, with_settings
 
 app = typer.Typer(
     name="gagarin",
@@ -49,6 +52,141 @@ def dev(
     from gagarin.cli.dev import Options, run
 
     raise typer.Exit(asyncio.run(_until_signalled(run(Options(path, port, say), typer.echo))))
+
+
+Files = Annotated[
+    list[Path], typer.Option("--file", "-f", help="A file or folder of manifests, or - for standard input.")
+]
+Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace of objects that name none.")]
+InstanceName = Annotated[str | None, typer.Option("--instance", help="Only Instances of this name.")]
+Format = Annotated[str, typer.Option("--output", "-o", help="table, json or github.")]
+
+
+@app.command()
+@with_settings
+def render(
+    file: Files, settings: OperatorSettings, namespace: Namespace = "default", instance: InstanceName = None
+) -> None:
+    """Print the manifests that Instances become. Exit status 1 when one of them comes to nothing."""
+    from gagarin.cli.manifests import read
+    from gagarin.cli.render import as_yaml, rendered
+
+    found, missing = rendered(read(file, namespace), settings, instance)
+    for secret in sorted(missing):
+        typer.echo(
+            f"{secret} is not among the files: taken to be there, with the keys that are used", err=True
+        )
+    for each in found:
+        for problem in each.problems:
+            typer.echo(f"{each.instance}: {problem.reason}: {problem.message}", err=True)
+        for child in each.children:
+            typer.echo(f"---\n{as_yaml(child)}", nl=False)
+    raise typer.Exit(any(each.problems for each in found))
+
+
+@app.command()
+@with_settings
+def lint(
+    file: Files, settings: OperatorSettings, namespace: Namespace = "default", output: Format = "table"
+) -> None:
+    """Say what is wrong with manifests, with file and line. Exit status 0: no error, 1: errors, 2: it could
+    not look."""
+    from gagarin.cli.findings import FORMATS
+    from gagarin.cli.lint import lint as find
+    from gagarin.cli.manifests import read
+
+    with _status_of_errors(2):
+        if output not in FORMATS:
+            raise CommandError(f"--output: {output!r} is not one of {', '.join(FORMATS)}")
+        findings = find(read(file, namespace), settings.policy)
+    Console(soft_wrap=True, highlight=False).print(FORMATS[output](findings), markup=False)
+    raise typer.Exit(any(each.severity == "error" for each in findings))
+
+
+@app.command()
+@with_settings
+def diff(
+    file: Files,
+    settings: OperatorSettings,
+    namespace: Namespace = "default",
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="The cluster; else $KUBECONFIG, ~/.kube/config.")
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="The context of the kubeconfig.")] = None,
+    operator: Annotated[str, typer.Option(help="NAMESPACE/NAME of the operator.")] = DEFAULT_OPERATOR,
+) -> None:
+    """Show what applying manifests would change of what runs. Exit status 0: nothing, 1: something, 2: no
+    answer."""
+    from gagarin.cli.kubeconfig import endpoint_of
+    from gagarin.cli.manifests import read
+    from gagarin.cli.outlook import Question, show
+
+    with _status_of_errors(2):
+        question = Question(
+            endpoint=endpoint_of(kubeconfig, context),
+            files=read(file, namespace).objects(),
+            operator=operator,
+            told=settings.given,
+        )
+        changed = asyncio.run(
+            show(question, Console(soft_wrap=True, highlight=False), partial(typer.echo, err=True))
+        )
+    raise typer.Exit(changed)
+
+
+@app.command()
+def schemas(
+    folder: Annotated[Path, typer.Argument(help="Where to write them.")],
+    check: Annotated[bool, typer.Option("--check", help="Write nothing, say which are not in step.")] = False,
+) -> None:
+    """Write the JSON Schemas of the five kinds, for editors and validators."""
+    from gagarin.cli.schemas import out_of_step, write
+
+    if check:
+        stale = out_of_step(folder)
+        for name in stale:
+            typer.echo(f"{folder / name} is not in step", err=True)
+        raise typer.Exit(bool(stale))
+    for name in write(folder):
+        typer.echo(folder / name)
+
+
+@app.command()
+def convert(
+    config: Annotated[Path, typer.Argument(help="The configuration, or - for standard input.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A folder for manifests.yaml and secrets.yaml."),
+    ] = None,
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", "-n", help="Namespace to write down.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
+) -> None:
+    """Turn a configuration of the original Gagarin into manifests. ${VAR} comes from the environment."""
+    from gagarin.cli.convert import as_documents, converted, report, write
+
+    found = converted(config, namespace)
+    if output is not None:
+        for file in write(found, output, force=force):
+            typer.echo(file)
+    else:
+        typer.echo(as_documents(found.manifests), nl=False)
+        if found.secrets:
+            left = "1 Secret is" if len(found.secrets) == 1 else f"{len(found.secrets)} Secrets are"
+            typer.echo(f"{left} left out: --output writes it to a file of its own", err=True)
+    for line in report(found.notes):
+        typer.echo(line, err=True)
+
+
+@contextlib.contextmanager
+def _status_of_errors(status: int) -> Iterator[None]:
+    """Another exit status for a `CommandError`, where 1 says something else."""
+    try:
+        yield
+    except CommandError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(status) from error
 
 
 async def _until_signalled(work: Coroutine[Any, Any, int]) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gagarin.controller.cluster import Cluster
@@ -24,9 +24,13 @@ from gagarin.kube.errors import Gone, KubeError
 from gagarin.kube.resources import (
     CONFIG_MAP,
     DEPLOYMENT,
+    HORIZONTAL_POD_AUTOSCALER,
     NAMESPACE,
+    NETWORK_POLICY,
     OURS,
+    PERSISTENT_VOLUME_CLAIM,
     POD,
+    POD_DISRUPTION_BUDGET,
     REPLICA_SET,
     ROLE_BINDING,
     SECRET,
@@ -38,8 +42,20 @@ from gagarin.kube.resources import (
 logger = logging.getLogger(__name__)
 
 CHILDREN = f"{MANAGED_BY}={FIELD_MANAGER}"
+# Children of which their metadata tells all that concerns us.
+BY_METADATA = (
+    SERVICE_ACCOUNT,
+    ROLE_BINDING,
+    SERVICE,
+    NETWORK_POLICY,
+    POD_DISRUPTION_BUDGET,
+    HORIZONTAL_POD_AUTOSCALER,
+)
+# Those whose status we report, and what they bring about.
+IN_FULL = (PERSISTENT_VOLUME_CLAIM, DEPLOYMENT, REPLICA_SET, POD)
 SHORTEST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0
+CONNECTED_SECONDS = 10.0  # a watch that has not failed for so long has been let in
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +79,8 @@ def other_collections(scopes: Sequence[str | None]) -> list[Collection]:
     found = []
     for scope in scopes:
         found += [
-            Collection(SERVICE_ACCOUNT, scope, CHILDREN, metadata_only=True),
-            Collection(ROLE_BINDING, scope, CHILDREN, metadata_only=True),
-            Collection(SERVICE, scope, CHILDREN, metadata_only=True),
-            Collection(DEPLOYMENT, scope, CHILDREN),
-            Collection(REPLICA_SET, scope, CHILDREN),
-            Collection(POD, scope, CHILDREN),
+            *(Collection(resource, scope, CHILDREN, metadata_only=True) for resource in BY_METADATA),
+            *(Collection(resource, scope, CHILDREN) for resource in IN_FULL),
             Collection(CONFIG_MAP, scope, metadata_only=True),
             Collection(SECRET, scope, metadata_only=True),
         ]
@@ -88,6 +100,14 @@ class Feed:
         self._intake = intake
         self._referents = referents
         self._version = ""
+        self._failing_since: float | None = None
+        self._trying_since = 0.0
+
+    def broken_for(self, now: float) -> float:
+        """For how many seconds the watch has not been possible; `now` is the event loop's time."""
+        if self._failing_since is None or now - self._trying_since > CONNECTED_SECONDS:
+            return 0.0
+        return now - self._failing_since
 
     async def refresh(self) -> None:
         """List the collection: take in what is there, drop what is not."""
@@ -106,18 +126,22 @@ class Feed:
                 self._intake.gone(key, int(version))
         self._version = version
 
-    async def follow(self) -> None:
-        """Watch the collection, for ever: go on where it broke off, list again where that is too late."""
+    async def follow(self, broke: Callable[[], None] = lambda: None) -> None:
+        """Watch the collection, for ever: go on where it broke off, list again where that is too late. Each
+        time it broke off, `broke` is called."""
         pause = SHORTEST_PAUSE
         while True:
             try:
+                self._trying_since = asyncio.get_running_loop().time()
                 await self._watch()
-                pause = SHORTEST_PAUSE
+                pause, self._failing_since = SHORTEST_PAUSE, None
             except Gone:
                 self._version = ""
             except KubeError as error:
                 logger.warning("watch of %s broke off: %s", self.collection.resource.plural, error)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                broke()
+                self._failing_since = self._failing_since or self._trying_since
+                pause = max(min(pause * 2, LONGEST_PAUSE), error.retry_after or 0.0)
             await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 -- jitter, not a secret
 
     async def _watch(self) -> None:
@@ -135,6 +159,7 @@ class Feed:
                 self._intake.gone(key_of(event.object), version_of(event.object))
             elif event.type != "BOOKMARK":
                 await self._take(event.object)
+            self._failing_since = None
             self._version = event.resource_version
 
     async def _take(self, item: Object) -> None:

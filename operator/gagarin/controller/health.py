@@ -1,18 +1,20 @@
 """`/healthz`, `/readyz` and `/metrics`, for the kubelet and for Prometheus.
 
-Healthy: the last resync is not too old and no resource has been worked on for minutes. Ready: this process
+Healthy: the last resync is not too old, no resource has been worked on for minutes, and no watch has been
+broken for minutes. Ready: this process
 does its work, or stands by for the one that does; both are good, so that a rollout of the operator does not
 wait.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from gagarin.controller.feeds import Feed
 from gagarin.controller.metrics import Metrics
 from gagarin.controller.workqueue import WorkQueue
 
@@ -20,10 +22,17 @@ STUCK_SECONDS = 300.0
 
 
 class Health:
-    """The state of this process. `clock` is monotonic."""
+    """The state of this process. `clock` is the event loop's."""
 
-    def __init__(self, queue: WorkQueue, resync_seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        queue: WorkQueue,
+        resync_seconds: float,
+        clock: Callable[[], float],
+        feeds: Sequence[Feed] = (),
+    ) -> None:
         self._queue = queue
+        self._feeds = feeds
         self._patience = 3 * resync_seconds + 60
         self._clock = clock
         self._resynced: float | None = None
@@ -40,6 +49,10 @@ class Health:
             found.append(f"the last resync was {age:.0f} s ago")
         if (age := self._queue.longest_run()) > STUCK_SECONDS:
             found.append(f"a resource has been worked on for {age:.0f} s")
+        broken = [(feed.broken_for(self._clock()), feed.collection.resource.plural) for feed in self._feeds]
+        found += [
+            f"{plural} could not be watched for {age:.0f} s" for age, plural in broken if age > STUCK_SECONDS
+        ]
         return found
 
 

@@ -6,6 +6,7 @@ it likes; only what is new, and only what matters to somebody, reaches the queue
 
 from __future__ import annotations
 
+from gagarin.controller.plans import Plans
 from gagarin.controller.store import Store, owner_of
 from gagarin.controller.workqueue import WorkQueue
 from gagarin.core.graph import OUR_KINDS, Graph, digest_of, references
@@ -15,10 +16,11 @@ from gagarin.core.objects import Key, Object, key_of
 class Intake:
     """Takes news of objects that are ours, belong to ours, or are referred to by ours."""
 
-    def __init__(self, store: Store, graph: Graph, queue: WorkQueue) -> None:
+    def __init__(self, store: Store, graph: Graph, queue: WorkQueue, plans: Plans) -> None:
         self.store = store
         self.graph = graph
         self.queue = queue
+        self._plans = plans
 
     def seen(self, item: Object) -> None:
         """An object exists in this version."""
@@ -48,6 +50,7 @@ class Intake:
 
     def _add_affected(self, key: Key) -> None:
         for affected in self.graph.affected(key):
+            self._plans.drop(affected)
             self.queue.add(affected)
 
     def _add(self, key: Key, owners: set[Key | None]) -> None:

@@ -60,11 +60,18 @@ class Lease:
         self._terms = terms
         self._seen: tuple[Any, Any] = (None, None)  # holder and renewal of the last record, and
         self._since = 0.0  # since when we have seen it like that
+        self._renewed: float | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Is the Lease ours beyond doubt? Not when this process was stopped for longer than it lasts."""
+        return self._renewed is not None and self._clock() - self._renewed < self._terms.duration
 
     async def acquire(self) -> None:
         """Wait until the Lease is ours."""
         while not await self._try():  # noqa: ASYNC110 -- what is waited for is in the API server
             await asyncio.sleep(self._terms.period * (0.75 + random.random() / 2))  # noqa: S311 -- jitter
+        self._renewed = self._clock()
 
     async def keep(self) -> None:
         """Renew the Lease, for ever. Raises `LeaseLost`."""
@@ -74,6 +81,7 @@ class Lease:
             try:
                 async with asyncio.timeout(self._terms.deadline - (self._clock() - renewed)):
                     renewed = self._clock() if await self._try() else renewed
+                self._renewed = renewed
             except TimeoutError:
                 logger.warning("Lease %s could not be renewed: the API server does not answer", self._name)
             if self._seen[0] not in (self.holder, None, ""):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter as Tally
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -23,6 +23,7 @@ class Metrics:
 
     def __init__(self, queue: WorkQueue, store: Store, rollouts: Rollouts) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self.reconciling = Histogram(
             "gagarin_reconcile_seconds",
             "Time to reconcile one resource.",
@@ -30,16 +31,25 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
-        self.errors = Counter(
+        self.errors = self._counter(
             "gagarin_reconcile_errors",
             "Reconciliations that failed and are tried again, by the API server's reason.",
             ["kind", "reason"],
-            registry=self.registry,
+        )
+        self.writes = self._counter(
+            "gagarin_api_writes", "Requests that write, answered or not.", ["verb", "kind"]
+        )
+        self.watch_failures = self._counter(
+            "gagarin_watch_failures", "Watches that broke off and were begun again.", ["resource"]
         )
         self.resyncing = Histogram(
             "gagarin_resync_seconds", "Time to list everything again.", registry=self.registry
         )
+        self.leader = Gauge("gagarin_leader", "1 while this process holds the Lease.", registry=self.registry)
         self.registry.register(_State(queue, store, rollouts))
+
+    def _counter(self, name: str, text: str, labels: list[str]) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
 
 
 class _State(Collector):
@@ -60,21 +70,23 @@ class _State(Collector):
             "gagarin_rollouts_waiting", "Instances waiting to roll out.", self._rollouts.waiting
         )
         objects = GaugeMetricFamily(
-            "gagarin_objects", "Resources by kind and readiness.", labels=["kind", "ready"]
+            "gagarin_objects",
+            "Resources by kind, readiness and its reason.",
+            labels=["kind", "ready", "reason"],
         )
         for labels, count in sorted(self._readiness().items()):
             objects.add_metric(labels, count)
         yield objects
 
-    def _readiness(self) -> Tally[tuple[str, str]]:
-        found: Tally[tuple[str, str]] = Tally()
+    def _readiness(self) -> Tally[tuple[str, str, str]]:
+        found: Tally[tuple[str, str, str]] = Tally()
         for kind in OUR_KINDS:
             for key in self._store.keys(kind):
-                item = self._store.get(key)
-                found[kind, _ready(item or {})] += 1
+                found[kind, *_ready(self._store.get(key) or {})] += 1
         return found
 
 
-def _ready(item: Object) -> str:
+def _ready(item: Object) -> tuple[str, str]:
     conditions = item.get("status", {}).get("conditions", ())
-    return next((str(each["status"]) for each in conditions if each["type"] == "Ready"), "Unknown")
+    ready: Object = next((each for each in conditions if each["type"] == "Ready"), {})
+    return ready.get("status", "Unknown"), ready.get("reason", "")

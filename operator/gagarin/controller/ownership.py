@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from gagarin.core.names import FIELD_MANAGER
+from gagarin.core.names import FIELD_MANAGER, RETAIN
 from gagarin.core.objects import Object
 
 APPLIED = "gagarin.fyodorov.ai/applied"
@@ -87,22 +87,42 @@ def fingerprint(manifest: Object) -> str:
     return hashlib.sha256(msgspec.json.encode(manifest, order="sorted")).hexdigest()[:16]
 
 
+def fingerprint_of(manifest: Object) -> str:
+    """The fingerprint on a stamped manifest."""
+    stamp: str = manifest["metadata"]["annotations"][APPLIED]
+    return stamp
+
+
+def stamp_on(live: Object) -> str | None:
+    """The fingerprint of the manifest that we applied last; None when there is none (any more)."""
+    stamp: str | None = (live["metadata"].get("annotations") or {}).get(APPLIED)
+    return stamp
+
+
 def stamped(manifest: Object) -> Object:
-    """The manifest with its fingerprint as an annotation, as it is applied."""
-    metadata = manifest["metadata"]
+    """The manifest as it is applied: with its fingerprint as an annotation, and without an owner if it is to
+    be retained."""
+    metadata = dict(manifest["metadata"])
+    if is_retained(manifest):
+        metadata.pop("ownerReferences", None)
+        manifest = {**manifest, "metadata": metadata}
     annotations = {**metadata.get("annotations", {}), APPLIED: fingerprint(manifest)}
     return {**manifest, "metadata": {**metadata, "annotations": annotations}}
 
 
 def is_applied(manifest: Object, live: Object, owned: FieldSet) -> bool:
     """Is `live` what applying the (stamped) manifest made of it, untouched since?"""
-    wanted = manifest["metadata"]["annotations"][APPLIED]
-    return is_stamped(live, wanted) and owned.covers(manifest)
+    return stamp_on(live) == fingerprint_of(manifest) and owned.covers(manifest)
 
 
-def is_stamped(live: Object, wanted: str) -> bool:
-    """Was the manifest with this fingerprint the last one that we applied?"""
-    return bool(live["metadata"].get("annotations", {}).get(APPLIED) == wanted)
+def is_retained(item: Object) -> bool:
+    """Does the object outlive its Instance?"""
+    return RETAIN in (item["metadata"].get("annotations") or {})
+
+
+def is_owned_as(manifest: Object, live: Object) -> bool:
+    """Is the controller of a live object the one that the manifest names, or none if that names none?"""
+    return controller_of(live).get("uid") == controller_of(manifest).get("uid")
 
 
 def is_controlled_by(item: Object, uid: str) -> bool:

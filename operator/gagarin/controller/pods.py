@@ -17,8 +17,9 @@ from gagarin.core.objects import Object
 
 @dataclass(frozen=True, slots=True)
 class SecretVersion:
-    """A state of a Secret, without its values. The times are RFC 3339 in UTC, to the second."""
+    """A state of a Secret or ConfigMap, without its values. The times are RFC 3339 in UTC, to the second."""
 
+    kind: str
     namespace: str
     name: str
     resource_version: str
@@ -30,6 +31,7 @@ def secret_version(secret: Object, modified: str) -> SecretVersion:
     """The state of a Secret that was last modified at this time."""
     metadata = secret["metadata"]
     return SecretVersion(
+        kind=secret["kind"],
         namespace=metadata.get("namespace", ""),
         name=metadata["name"],
         resource_version=metadata.get("resourceVersion", ""),
@@ -49,7 +51,7 @@ def modified_at(item: Object) -> str:
 
 def secrets_revision(secrets: Iterable[SecretVersion]) -> str:
     """A digest of which versions of which Secrets there are; never of their values."""
-    versions = sorted((secret.namespace, secret.name, secret.resource_version) for secret in secrets)
+    versions = sorted((one.kind, one.namespace, one.name, one.resource_version) for one in secrets)
     return hashlib.sha256(repr(versions).encode()).hexdigest()[:16]
 
 

@@ -15,6 +15,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from gagarin.controller.accounting import CountedCluster
 from gagarin.controller.children import Children
 from gagarin.controller.events import Events
 from gagarin.controller.feeds import Feed, other_collections, our_collections
@@ -22,6 +23,7 @@ from gagarin.controller.health import Health, serving
 from gagarin.controller.intake import Intake
 from gagarin.controller.lease import Lease, LeaseLost
 from gagarin.controller.metrics import Metrics
+from gagarin.controller.plans import Plans
 from gagarin.controller.reconcile import Parts, Reconciler
 from gagarin.controller.referents import Referents
 from gagarin.controller.rollouts import Rollouts, is_settled
@@ -42,6 +44,8 @@ FINISH_SECONDS = 8.0  # for the keys in work when the process is told to stop
 EVENTS_SECONDS = 2.0
 KOPF_SECONDS = 5.0
 SECOND_LOOK_SECONDS = 15.0  # finds what was deleted between our first list and kopf's
+RETRY_SECONDS = 5.0  # until the next try to list everything, when one failed
+TURNS = 12  # so many resyncs look at every resource again, though there was no news of it
 
 
 class Operator:
@@ -54,11 +58,9 @@ class Operator:
         self._rearm = rearm
         self._queue = WorkQueue(loop)
         self._store = Store()
-        self._intake = Intake(self._store, Graph(), self._queue)
-        self._referents = Referents(client, self._intake, settings.namespaces)
+        self._plans = Plans()
+        self._intake = Intake(self._store, Graph(), self._queue, self._plans)
         self._rollouts = Rollouts(settings.max_concurrent_rollouts, self._queue.add)
-        self._events = Events(client, settings.pod_name, _now)
-        self._health = Health(self._queue, settings.resync_seconds, loop.time)
         self._metrics = Metrics(self._queue, self._store, self._rollouts)
         self._lease = Lease(
             client,
@@ -68,8 +70,14 @@ class Operator:
             now=_now,
             clock=loop.time,
         )
+        self._cluster = CountedCluster(client, self._metrics, lambda: self._lease.is_held)
+        self._referents = Referents(self._cluster, self._intake, settings.namespaces)
+        self._events = Events(self._cluster, settings.pod_name, _now)
         self._our_feeds = [self._feed(at) for at in our_collections(settings.scopes)]
         self._other_feeds = [self._feed(at) for at in other_collections(settings.scopes)]
+        self._health = Health(self._queue, settings.resync_seconds, loop.time, self._other_feeds)
+        self._render = settings.render()
+        self._turn = 0
         self._reconciler = Reconciler(self._parts())
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -80,8 +88,9 @@ class Operator:
             if not await _before(stop, self._lease.acquire()):
                 return
             holding = _task(self._lease.keep(), "lease")
+            self._metrics.leader.set(1)
             try:
-                if await _before(stop, self._resync(), holding):
+                if await _before(stop, self._resync_at_last(), holding):
                     await self._be_active(stop, holding)
             finally:
                 await _cancel([holding])
@@ -95,7 +104,7 @@ class Operator:
             _task(self._resync_forever(), "resync"),
             _task(self._events.send(), "events"),
             *(
-                _task(feed.follow(), f"watch of {feed.collection.resource.plural}")
+                _task(feed.follow(self._watch_failures(feed)), f"watch of {feed.collection.resource.plural}")
                 for feed in self._other_feeds
             ),
         ]
@@ -129,14 +138,21 @@ class Operator:
         seconds = min(SECOND_LOOK_SECONDS, self._settings.resync_seconds)
         while True:
             await asyncio.sleep(seconds)
+            await self._resync_at_last()
             seconds = self._settings.resync_seconds
+
+    async def _resync_at_last(self) -> None:
+        """Resync, as often as it takes. /healthz tells when that takes too long."""
+        while True:
             try:
-                await self._resync()
+                return await self._resync()
             except KubeError as error:
-                logger.warning("the resync failed: %s", error)  # /healthz tells when it goes on
+                logger.warning("everything could not be listed: %s", error)
+                await asyncio.sleep(max(RETRY_SECONDS, error.retry_after or 0.0))
 
     async def _resync(self) -> None:
-        """List everything; look at all of our resources again, when nothing else is to be done."""
+        """List everything, which brings what was missed to the queue; have another look at some resources,
+        when nothing else is to be done."""
         with self._metrics.resyncing.time():
             self._store.forget_deletions()
             for feed in (*self._our_feeds, *self._other_feeds):
@@ -144,10 +160,32 @@ class Operator:
             if self._settings.namespaces:
                 await self._referents.refresh_all("Namespace")
             self._referents.sweep()
-        for kind in OUR_KINDS:
-            for key in self._store.keys(kind):
-                self._queue.add(key, background=True)
+        self._look_again(every=1 if self._read_settings() else TURNS)
         self._health.resynced()
+
+    def _look_again(self, every: int) -> None:
+        """Queue a part of our resources, in turn: of all that matters to them, an event has queued them."""
+        self._turn += 1
+        keys = (key for kind in OUR_KINDS for key in self._store.keys(kind))
+        for number, key in enumerate(keys):
+            if (number + self._turn) % every == 0:
+                self._queue.add(key, background=True)
+
+    def _read_settings(self) -> bool:
+        """Did the file of certificates change, and with it what all children should be?"""
+        try:
+            render = self._settings.render()
+        except ValueError as error:
+            logger.error("%s: the former certificates stay in use", error)  # noqa: TRY400 -- it says it all
+            return False
+        if render == self._render:
+            return False
+        self._render = render
+        self._plans.clear()
+        return True
+
+    def _watch_failures(self, feed: Feed) -> Callable[[], None]:
+        return self._metrics.watch_failures.labels(feed.collection.resource.plural).inc
 
     def _rolling(self) -> list[Key]:
         """Instances that are in the middle of a rollout; a first start is none."""
@@ -159,19 +197,21 @@ class Operator:
         ]
 
     def _feed(self, collection: Any) -> Feed:
-        return Feed(collection, self._client, self._intake, self._referents)
+        return Feed(collection, self._cluster, self._intake, self._referents)
 
     def _parts(self) -> Parts:
         clock = asyncio.get_running_loop().time
         return Parts(
-            cluster=self._client,
+            cluster=self._cluster,
             store=self._store,
             intake=self._intake,
+            plans=self._plans,
             referents=self._referents,
-            children=Children(self._client, self._store, clock),
+            children=Children(self._cluster, self._store, clock),
             rollouts=self._rollouts,
-            statuses=Statuses(self._client, self._store, self._events, clock),
-            settings=self._settings.render,
+            statuses=Statuses(self._cluster, self._store, self._events, clock),
+            settings=lambda: self._render,
+            policy=self._settings.policy,
             now=_now,
         )
 

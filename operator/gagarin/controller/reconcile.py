@@ -12,10 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from gagarin.controller.children import Blocked, Children
+from gagarin.controller.children import Blocked, Children, may_precede
 from gagarin.controller.cluster import Cluster, together
+from gagarin.controller.essence import POD_KINDS, REPORTED
 from gagarin.controller.intake import Intake
 from gagarin.controller.ownership import stamped
+from gagarin.controller.plans import Plan, Plans, plan_of
 from gagarin.controller.pods import SecretVersion, needs_nudge, nudge, secret_version, secrets_revision
 from gagarin.controller.referents import Referents
 from gagarin.controller.rollouts import Rollouts, is_settled
@@ -23,9 +25,10 @@ from gagarin.controller.statuses import Statuses
 from gagarin.controller.store import Store, version_of
 from gagarin.core.names import FIELD_MANAGER
 from gagarin.core.objects import Key, Object, key_of
+from gagarin.core.policy import Policy
 from gagarin.core.problems import Problem
 from gagarin.core.render import RenderSettings, render, revision_of
-from gagarin.core.resolve import Resolution, Resolved, resolve
+from gagarin.core.resolve import Resolution, resolve
 from gagarin.core.status import status_of
 from gagarin.kube.errors import NotFound
 from gagarin.kube.resources import INSTANCE, POD
@@ -36,11 +39,13 @@ WAITING = Problem("Ready", "RolloutPending", "other Instances are rolling out; t
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of an Instance's children: the revision wanted, what is in the way, when to look again."""
+    """What came of an Instance's children: the revision wanted, what is in the way, when to look again, and
+    whether all of them were applied."""
 
     revision: str = ""
     failure: Problem | None = None
     again: float | None = None
+    is_done: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +55,13 @@ class Parts:
     cluster: Cluster
     store: Store
     intake: Intake
+    plans: Plans
     referents: Referents
     children: Children
     rollouts: Rollouts
     statuses: Statuses
-    settings: RenderSettings
+    settings: Callable[[], RenderSettings]
+    policy: Policy
     now: Callable[[], datetime]
 
 
@@ -68,23 +75,44 @@ class Reconciler:
         """Bring one object about. Returns after how many seconds to look again, None: when something
         changes. Raises `KubeError` when the cluster could not be asked."""
         item = self._parts.store.get(key)
-        if item is not None:
+        plan = self._parts.plans.get(key)
+        if item is not None and plan is None:
             await self._parts.referents.ensure(item)
             item = self._parts.store.get(key)
         if item is None:
             self._forget(key)
             return None
-        if "deletionTimestamp" in item["metadata"]:
+        if "deletionTimestamp" in item["metadata"] or self._is_ending(key.namespace):
             return None  # its children go with it: garbage collection by their ownerReferences
-        resolution = resolve(item, self._parts.store)
-        outcome = await self._bring_about(item, resolution) if key.kind == "Instance" else Outcome()
+        if plan is not None and self._parts.children.are_applied(plan.children):
+            resolution, outcome = plan.resolution, await self._keep_up(item, plan, Outcome(plan.revision))
+        else:
+            resolution = resolve(item, self._parts.store, self._parts.policy)
+            outcome = await self._bring_about(item, resolution) if key.kind == "Instance" else Outcome()
         return _earliest(outcome.again, await self._report(item, resolution, outcome))
 
     async def _bring_about(self, item: Object, resolution: Resolution) -> Outcome:
         if resolution.resolved is None:
             return await self._keep(item, resolution)
-        outcome = await self._apply(item, resolution.resolved)
-        await self._nudge(key_of(item), resolution)
+        rendered = render(resolution.resolved, self._parts.settings())
+        wanted = [stamped(manifest) for manifest in rendered]
+        plan = plan_of(resolution, wanted)
+        self._parts.plans.put(key_of(item), plan)
+        outcome = await self._apply(item, plan, wanted)
+        return await self._keep_up(item, plan, outcome)
+
+    async def _keep_up(self, item: Object, plan: Plan, outcome: Outcome) -> Outcome:
+        """What is to be done beside applying: remove what is superfluous, tell pods of changed Secrets."""
+        key = key_of(item)
+        if outcome.is_done:
+            try:
+                await self._parts.children.prune(key, item["metadata"]["uid"], plan.children)
+                self._parts.children.check_peace(plan.children)
+            except Blocked as blocked:
+                outcome.failure, outcome.again = blocked.problem, blocked.seconds
+        if outcome.failure is not WAITING:
+            self._leave_if_settled(key)
+        await self._nudge(key, plan.resolution)
         return outcome
 
     async def _keep(self, item: Object, resolution: Resolution) -> Outcome:
@@ -94,23 +122,32 @@ class Reconciler:
         self._leave_if_settled(key_of(item))
         return Outcome()
 
-    async def _apply(self, item: Object, resolved: Resolved) -> Outcome:
-        key, uid = key_of(item), item["metadata"]["uid"]
-        wanted = [stamped(manifest) for manifest in render(resolved, self._parts.settings)]
-        outcome = Outcome(revision=revision_of(wanted))
-        try:
-            differing = self._parts.children.differing(wanted, uid)
-            if await self._is_gone(item, outcome.revision, differing):
-                return outcome
-            if differing and not self._may_roll(key, outcome.revision):
-                outcome.failure = WAITING
-                return outcome
-            await self._parts.children.apply(differing, uid)
-            await self._parts.children.prune(key, uid, wanted)
-        except Blocked as blocked:
-            outcome.failure, outcome.again = blocked.problem, blocked.seconds
-        self._leave_if_settled(key)
+    async def _apply(self, item: Object, plan: Plan, wanted: list[Object]) -> Outcome:
+        outcome = Outcome(plan.revision)
+        differing = self._parts.children.differing(wanted)
+        if differing and await self._is_gone(item, plan.revision, differing):
+            outcome.is_done = False
+        elif differing:
+            await self._apply_differing(item, wanted, differing, outcome)
         return outcome
+
+    async def _apply_differing(
+        self, item: Object, wanted: list[Object], differing: list[Object], outcome: Outcome
+    ) -> None:
+        try:
+            if self._may_roll(key_of(item), wanted):
+                await self._parts.children.apply(differing, item["metadata"]["uid"])
+            else:
+                outcome.failure, outcome.is_done = WAITING, False
+                await self._apply_early(item, wanted, differing)
+        except Blocked as blocked:
+            outcome.failure, outcome.again, outcome.is_done = blocked.problem, blocked.seconds, False
+
+    async def _apply_early(self, item: Object, wanted: list[Object], differing: list[Object]) -> None:
+        """While an Instance waits for its turn to roll: what the pods that run are meant to notice."""
+        uid = item["metadata"]["uid"]
+        await self._parts.children.apply([one for one in differing if may_precede(one)], uid)
+        await self._parts.children.scale(key_of(item), uid, _replicas(wanted))
 
     async def _is_gone(self, item: Object, revision: str, differing: list[Object]) -> bool:
         """A child that vanished may have been collected with its owner, whose end a broken watch kept from
@@ -126,27 +163,29 @@ class Reconciler:
             return True
         return bool(live["metadata"]["uid"] != item["metadata"]["uid"])
 
-    def _may_roll(self, key: Key, revision: str) -> bool:
-        """A Deployment that runs another revision, with pods, needs its turn."""
+    def _may_roll(self, key: Key, wanted: list[Object]) -> bool:
+        """A Deployment that runs another revision, with pods now and then, needs its turn."""
         running = self._parts.store.children(key, "Deployment")
+        revision = revision_of(wanted)
         rolls = [one for one in running if revision_of([one]) != revision and one["spec"].get("replicas")]
-        return not rolls or self._parts.rollouts.admit(key)
+        return not rolls or not _replicas(wanted) or self._parts.rollouts.admit(key)
 
     def _leave_if_settled(self, key: Key) -> None:
         if all(is_settled(one) for one in self._parts.store.children(key, "Deployment")):
             self._parts.rollouts.leave(key)
 
     async def _nudge(self, key: Key, resolution: Resolution) -> None:
-        secrets = self._secret_versions(resolution)
+        secrets = self._secret_versions(key, resolution)
         revision = secrets_revision(secrets)
         pods = self._parts.store.children(key, "Pod")
         stale = [pod for pod in pods if needs_nudge(pod, secrets, revision)]
         await together(self._nudge_pod(pod, revision) for pod in stale)
 
-    def _secret_versions(self, resolution: Resolution) -> list[SecretVersion]:
+    def _secret_versions(self, key: Key, resolution: Resolution) -> list[SecretVersion]:
+        """Of what the pods mount: where it comes from another namespace, that is a copy beside them."""
         store = self._parts.store
-        found = ((key, store.get(key)) for key in resolution.secrets)
-        return [secret_version(secret, store.modified(key)) for key, secret in found if secret is not None]
+        mounted = ((each, store.get(each)) for each in resolution.mounted if each.namespace == key.namespace)
+        return [secret_version(item, store.modified(each)) for each, item in mounted if item is not None]
 
     async def _nudge_pod(self, pod: Object, revision: str) -> None:
         key = key_of(pod)
@@ -163,7 +202,7 @@ class Reconciler:
         item = self._parts.store.get(key)
         if item is None or not _is_same_spec(item, judged):
             return None  # what was found out is about an older spec; the newer one waits in the queue
-        children = self._parts.store.children(key, "Deployment", "ReplicaSet", "Pod")
+        children = self._parts.store.children(key, *REPORTED, *POD_KINDS)
         now = self._parts.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         status = status_of(
             item, resolution, children, now, revision=outcome.revision, failure=outcome.failure
@@ -171,9 +210,21 @@ class Reconciler:
         written = await self._parts.statuses.write(item, status)
         return _earliest(written, LATER if _is_moving(status) else None)
 
+    def _is_ending(self, namespace: str) -> bool:
+        """Is the namespace being deleted, so that nothing can be made in it any more?"""
+        found = self._parts.store.get(Key("Namespace", "", namespace))
+        return found is not None and "deletionTimestamp" in found["metadata"]
+
     def _forget(self, key: Key) -> None:
+        self._parts.plans.drop(key)
         self._parts.rollouts.leave(key)
         self._parts.statuses.forget(key)
+
+
+def _replicas(wanted: list[Object]) -> int:
+    deployment = next(one for one in wanted if one["kind"] == "Deployment")
+    replicas: int = deployment["spec"]["replicas"]
+    return replicas
 
 
 def _is_same_spec(one: Object, other: Object) -> bool:

@@ -1,32 +1,43 @@
 """What the operator can be told: command line > environment > default.
 
-Every option `--some-name` is also the variable GAGARIN_SOME_NAME. A value that cannot be used stops the start
-with exit code 2 and names its key: an operator that guesses is worse than one that does not run.
+A value that cannot be used stops the start with exit code 2 and names its key: an operator that guesses is
+worse than one that does not run.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gagarin.core.render import RenderSettings
-
-PULL_POLICIES = ("Always", "IfNotPresent", "Never")
-LOG_LEVELS = ("debug", "info", "warning", "error")
-LOG_FORMATS = ("json", "text")
+from gagarin.controller.options import OPTIONS, Option, read_ca_bundle
+from gagarin.core.policy import Policy
+from gagarin.core.settings import Proxy, RenderSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """One frozen object a process. No namespaces means the whole cluster."""
 
+    namespaces: tuple[str, ...]
     instance_image: str
     image_pull_policy: str | None
-    namespaces: tuple[str, ...]
+    instance_image_pull_secret: tuple[str, ...]
+    image_mirror: tuple[tuple[str, str], ...]
+    instance_http_proxy: str | None
+    instance_https_proxy: str | None
+    instance_no_proxy: str | None
+    instance_ca_bundle: Path | None
+    instance_fs_group: int | None
+    instance_run_as_user: int | None
+    api_server_cidr: tuple[str, ...]
+    policy_stdio_image_prefix: tuple[str, ...]
+    policy_annotation_prefix: tuple[str, ...]
+    policy_secret_label: str | None
+    token_review: bool
     host: str
     port: int
     lease_namespace: str | None
@@ -39,10 +50,35 @@ class Settings:
     log_level: str
     log_format: str
 
-    @property
     def render(self) -> RenderSettings:
-        """The part that reaches the children."""
-        return RenderSettings(image=self.instance_image, image_pull_policy=self.image_pull_policy)
+        """The part that reaches the children, with the CA bundle as its file is now. Raises `ValueError` when
+        that cannot be used."""
+        bundle = self.instance_ca_bundle
+        return RenderSettings(
+            image=self.instance_image,
+            image_pull_policy=self.image_pull_policy,
+            image_pull_secrets=self.instance_image_pull_secret,
+            image_mirrors=self.image_mirror,
+            proxy=Proxy(
+                http=self.instance_http_proxy or "",
+                https=self.instance_https_proxy or "",
+                no_proxy=self.instance_no_proxy or "",
+            ),
+            ca_bundle=read_ca_bundle(bundle) if bundle is not None else "",
+            fs_group=self.instance_fs_group,
+            run_as_user=self.instance_run_as_user,
+            api_server_cidrs=self.api_server_cidr,
+        )
+
+    @property
+    def policy(self) -> Policy:
+        """What this installation allows its users."""
+        return Policy(
+            stdio_images=self.policy_stdio_image_prefix,
+            annotation_prefixes=self.policy_annotation_prefix,
+            secret_label=self.policy_secret_label or "",
+            token_review=self.token_review,
+        )
 
     @property
     def scopes(self) -> tuple[str | None, ...]:
@@ -50,78 +86,24 @@ class Settings:
         return self.namespaces or (None,)
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One setting: how its text becomes a value. A required option has no default."""
-
-    name: str
-    read: Callable[[str], Any]
-    help: str
-    default: str | None = ""
-
-    @property
-    def variable(self) -> str:
-        """Its name in the environment."""
-        return "GAGARIN_" + (
-            "NAMESPACES" if self.name == "namespace" else self.name.upper().replace("-", "_")
-        )
-
-    @property
-    def field(self) -> str:
-        """Its name in `Settings`."""
-        return "namespaces" if self.name == "namespace" else self.name.replace("-", "_")
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) <= most:
-            raise ValueError(f"{text!r} is not a whole number between {least} and {most}")
-        return int(text)
-
-    return read
-
-
-def _one_of(choices: Sequence[str]) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in choices:
-            raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
-        return text
-
-    return read
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-
-
-ANYWHERE = "0.0.0.0"  # noqa: S104 -- the kubelet and Prometheus reach a pod on any of its addresses
-
-OPTIONS = (
-    Option("namespace", _names, "a namespace to watch; may be repeated (none: the whole cluster)"),
-    Option("instance-image", str, "the image of the chat servers", default=None),
-    Option("image-pull-policy", _one_of(PULL_POLICIES), "when the chat servers' image is pulled"),
-    Option("host", str, "the address for health and metrics", default=ANYWHERE),
-    Option("port", _whole(0, 65535), "the port for health and metrics", default="8081"),
-    Option("lease-namespace", str, "where the Lease lives (none: the operator's own namespace)"),
-    Option("lease-name", str, "the Lease that makes one operator active", default="gagarin-operator"),
-    Option("pod-name", str, "who we are in the Lease and in Events (none: host and process)"),
-    Option("workers", _whole(1, 256), "how many resources are worked on at once", default="16"),
-    Option("max-concurrent-rollouts", _whole(1, 100_000), "how many Instances roll at once", default="20"),
-    Option("resync-seconds", _whole(1, 86_400), "how often everything is listed again", default="300"),
-    Option("kubeconfig", Path, "the API server to use (none: the one we run in)"),
-    Option("log-level", _one_of(LOG_LEVELS), "the least severe messages to print", default="info"),
-    Option("log-format", _one_of(LOG_FORMATS), "one JSON object a line, or text", default="json"),
-)
+def field_of(option: Option) -> str:
+    """The name of an option in `Settings`."""
+    return "namespaces" if option.name == "namespace" else option.name.replace("-", "_")
 
 
 def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings. Ends the process with code 2 and a message that names the key when one is wrong."""
     parser = argparse.ArgumentParser(prog="gagarin.controller", allow_abbrev=False, description=__doc__)
     for option in OPTIONS:
-        action = "append" if option.name == "namespace" else "store"
-        parser.add_argument(f"--{option.name}", action=action, help=f"{option.help} [{option.variable}]")
+        help_text = f"{option.help} [{option.variable}]"
+        if option.shape == "repeated":
+            parser.add_argument(f"--{option.name}", action="append", help=help_text)
+        elif option.shape == "switch":
+            parser.add_argument(f"--{option.name}", nargs="?", const="true", help=help_text)
+        else:
+            parser.add_argument(f"--{option.name}", help=help_text)
     given = vars(parser.parse_args(arguments))
-    values = {option.field: _value(parser, option, given, environment) for option in OPTIONS}
+    values = {field_of(option): _value(parser, option, given, environment) for option in OPTIONS}
     values["pod_name"] = values["pod_name"] or f"{os.uname().nodename}-{os.getpid()}"
     return Settings(**values)
 
@@ -137,10 +119,6 @@ def _value(
     if text is None:
         parser.error(f"--{option.name} (or {option.variable}) is required")
     try:
-        return option.read(text) if text else _nothing(option)
+        return option.read(text) if text else option.nothing
     except ValueError as error:
         parser.error(f"{key}: {error}")
-
-
-def _nothing(option: Option) -> Any:
-    return () if option.name == "namespace" else None

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, repeat
 from typing import Any
 
 import kopf
@@ -21,6 +22,26 @@ from gagarin.core.objects import Object, key_of
 from gagarin.kube.client import KubeClient
 from gagarin.kube.endpoint import Endpoint
 from gagarin.kube.resources import OURS, Resource
+
+
+class _Patience:
+    """The pauses between tries, in seconds: kopf gives up, and so ends the process, when they end."""
+
+    def __iter__(self) -> Iterator[float]:
+        return chain((1.0, 1.0, 2.0, 3.0), repeat(5.0))
+
+
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Nobody asks kopf what has changed: it need not copy and compare every object to find out."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Any = None) -> Any:
+        return {}
+
+    def fetch(self, *, body: kopf.Body) -> None:
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: Any) -> None:
+        """Nothing is written."""
 
 
 async def watch_our_kinds(
@@ -69,9 +90,11 @@ def _settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.watching.initial_streaming = False
+    settings.networking.error_backoffs = _Patience()
+    settings.persistence.diffbase_storage = _NoDiffs()
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 10
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = 100
     settings.queueing.idle_timeout = 0.1  # its worker per object holds memory while it waits for more
     return settings

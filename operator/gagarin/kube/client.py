@@ -1,7 +1,7 @@
 """The client: one method a call, plain dictionaries in and out, errors of `kube.errors` and no others.
 
 It keeps no state but its connections, never retries (who calls knows what a failure means) and waits a
-bounded time for every answer. The chat server uses it for two calls, so importing it stays cheap.
+bounded time for every answer. The chat server uses it for three calls, so importing it stays cheap.
 
     async with KubeClient(in_cluster()) as client:
         deployment = await client.get(DEPLOYMENT, "team-a", "helper")
@@ -9,7 +9,7 @@ bounded time for every answer. The chat server uses it for two calls, so importi
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -27,7 +27,9 @@ from gagarin.kube.reviews import (
     ReviewAnswer,
     SubjectAccessReviewSpec,
     TokenAnswer,
+    TokenDecision,
     TokenRequest,
+    TokenReviewAnswer,
     TokenStatus,
 )
 from gagarin.kube.watch import WatchEvent, event_of, lines
@@ -43,6 +45,7 @@ ANSWER_SECONDS = 30.0
 WATCH_SECONDS = 300
 SILENCE_SECONDS = 90.0  # the API server sends a bookmark every minute: a longer silence is a dead connection
 PAGE_SIZE = 500
+FULL_PAGE_SIZE = 100  # a page of whole objects is megabytes, and several times that once it is decoded
 
 T = TypeVar("T")
 
@@ -112,11 +115,12 @@ class KubeClient:
         *,
         label_selector: str = "",
         metadata_only: bool = False,
-        page_size: int = PAGE_SIZE,
+        page_size: int | None = None,
     ) -> AsyncIterator[Page]:
         """A whole collection, page by page, so that memory holds one page. Raises `Gone` when it took too
         long between two pages; then begin again."""
-        query = {"limit": str(page_size)} | ({"labelSelector": label_selector} if label_selector else {})
+        size = page_size or (PAGE_SIZE if metadata_only else FULL_PAGE_SIZE)
+        query = {"limit": str(size)} | ({"labelSelector": label_selector} if label_selector else {})
         headers = {"Accept": METADATA_LIST if metadata_only else JSON}
         while True:
             body = await self._call("GET", resource.path(namespace), query=query, headers=headers)
@@ -171,13 +175,20 @@ class KubeClient:
                 yield event
 
     async def apply(
-        self, item: Object, *, field_manager: str, force: bool = True, subresource: str = ""
+        self,
+        item: Object,
+        *,
+        field_manager: str,
+        force: bool = True,
+        subresource: str = "",
+        dry_run: bool = False,
     ) -> Object:
         """Server-side apply: create the object, or make the fields in `item` ours (KEP-555). `force` takes
-        them from other managers. Returns the object as it is now."""
+        them from other managers. Returns the object as it is now; with `dry_run`, as it would be."""
         resource, metadata = BY_KIND[item["kind"]], item["metadata"]
         path = resource.path(metadata.get("namespace"), metadata["name"], subresource)
         query = {"fieldManager": field_manager, "force": "true" if force else "false"}
+        query |= {"dryRun": "All"} if dry_run else {}
         return _object(await self._call("PATCH", path, query=query, body=item, content_type=APPLY))
 
     async def patch(
@@ -220,6 +231,16 @@ class KubeClient:
         }
         path = f"/apis/authorization.k8s.io/v1/namespaces/{namespace}/localsubjectaccessreviews"
         return _decode(await self._call("POST", path, body=body), ReviewAnswer).status
+
+    async def token_review(self, token: str, audiences: Sequence[str]) -> TokenDecision:
+        """Ask the API server whom a token for one of the audiences speaks for, if it does now."""
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenReview",
+            "spec": {"token": token, "audiences": audiences},
+        }
+        answer = await self._call("POST", "/apis/authentication.k8s.io/v1/tokenreviews", body=body)
+        return _decode(answer, TokenReviewAnswer).status
 
     async def create_token(self, namespace: str, service_account: str, request: TokenRequest) -> TokenStatus:
         """A token of a ServiceAccount (TokenRequest)."""

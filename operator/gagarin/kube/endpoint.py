@@ -1,8 +1,8 @@
 """Which API server we talk to, and as whom.
 
-Three ways: the files that Kubernetes mounts into every pod, a kubeconfig (tokens or client certificates; no
-exec plugins, which would run programs on our behalf), or explicit values. A token that comes from a file is
-read again whenever the file changes, because the kubelet replaces it long before it expires.
+Three ways: the files that Kubernetes mounts into every pod, a kubeconfig (tokens or client certificates; exec
+plugins, which are programs of the user, only where the caller runs them), or explicit values. A token that comes
+from a file is read again whenever the file changes, because the kubelet replaces it long before it expires.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import base64
 import os
 import ssl
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gagarin.kube.errors import EndpointError
 
+Plugin = Callable[[dict[str, Any]], dict[str, Any]]
 SERVICE_ACCOUNT_FOLDER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -104,13 +105,16 @@ def in_cluster(
     )
 
 
-def from_kubeconfig(path: Path, context: str | None = None) -> Endpoint:
-    """The endpoint of a kubeconfig's current (or the named) context."""
+def from_kubeconfig(path: Path, context: str | None = None, plugin: Plugin | None = None) -> Endpoint:
+    """The endpoint of a kubeconfig's current (or the named) context. `plugin` runs what `exec` of a user says
+    and gives what a user without it would have; None refuses such users."""
     document = _load(path)
     chosen = context or document.get("current-context") or ""
     entry = _named(path, document, "contexts", "context", chosen)
     cluster = _named(path, document, "clusters", "cluster", entry.get("cluster", ""))
     user = _named(path, document, "users", "user", entry.get("user", "")) if entry.get("user") else {}
+    if plugin is not None and "exec" in user:
+        user |= plugin(user.pop("exec"))
     if unsupported := {"exec", "auth-provider", "username"} & user.keys():
         raise EndpointError(f"kubeconfig {path}: user {entry['user']!r}: {min(unsupported)} is not supported")
     return Endpoint(

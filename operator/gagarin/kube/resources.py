@@ -42,12 +42,21 @@ TOOL = Resource("Tool", "tools", GROUP, "v1alpha1")
 AGENT = Resource("Agent", "agents", GROUP, "v1alpha1")
 INSTANCE = Resource("Instance", "instances", GROUP, "v1alpha1")
 
+CLUSTER_ROLE_BINDING = Resource(
+    "ClusterRoleBinding", "clusterrolebindings", "rbac.authorization.k8s.io", namespaced=False
+)
 CONFIG_MAP = Resource("ConfigMap", "configmaps")
 DEPLOYMENT = Resource("Deployment", "deployments", "apps")
 EVENT = Resource("Event", "events", "events.k8s.io")
+HORIZONTAL_POD_AUTOSCALER = Resource(
+    "HorizontalPodAutoscaler", "horizontalpodautoscalers", "autoscaling", "v2"
+)
 LEASE = Resource("Lease", "leases", "coordination.k8s.io")
 NAMESPACE = Resource("Namespace", "namespaces", namespaced=False)
+NETWORK_POLICY = Resource("NetworkPolicy", "networkpolicies", "networking.k8s.io")
+PERSISTENT_VOLUME_CLAIM = Resource("PersistentVolumeClaim", "persistentvolumeclaims")
 POD = Resource("Pod", "pods")
+POD_DISRUPTION_BUDGET = Resource("PodDisruptionBudget", "poddisruptionbudgets", "policy")
 REPLICA_SET = Resource("ReplicaSet", "replicasets", "apps")
 ROLE_BINDING = Resource("RoleBinding", "rolebindings", "rbac.authorization.k8s.io")
 SECRET = Resource("Secret", "secrets")
@@ -59,12 +68,17 @@ BY_KIND = {
     resource.kind: resource
     for resource in (
         *OURS,
+        CLUSTER_ROLE_BINDING,
         CONFIG_MAP,
         DEPLOYMENT,
         EVENT,
+        HORIZONTAL_POD_AUTOSCALER,
         LEASE,
         NAMESPACE,
+        NETWORK_POLICY,
+        PERSISTENT_VOLUME_CLAIM,
         POD,
+        POD_DISRUPTION_BUDGET,
         REPLICA_SET,
         ROLE_BINDING,
         SECRET,

@@ -39,6 +39,24 @@ class AccessDecision(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     evaluation_error: str = ""
 
 
+class ReviewedUser(msgspec.Struct, frozen=True):
+    """Whom a token speaks for."""
+
+    username: str = ""
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+
+
+class TokenDecision(msgspec.Struct, frozen=True):
+    """What the API server says of a token. `audiences` are those of the asked ones that the token is for; none
+    means that whatever verified it knows no audiences: it is for the API server then."""
+
+    authenticated: bool = False
+    user: ReviewedUser = ReviewedUser()
+    audiences: tuple[str, ...] = ()
+    error: str = ""
+
+
 class TokenStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A token that was issued; `expiration_timestamp` is RFC 3339."""
 
@@ -63,6 +81,12 @@ class ReviewAnswer(msgspec.Struct, frozen=True):
     """The part of an answered review that we read."""
 
     status: AccessDecision
+
+
+class TokenReviewAnswer(msgspec.Struct, frozen=True):
+    """The part of an answered TokenReview that we read."""
+
+    status: TokenDecision
 
 
 class TokenAnswer(msgspec.Struct, frozen=True):

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import Annotated, TypeVar
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from gagarin.server import problems
 from gagarin.server.errors import Problem
+
+T = TypeVar("T")
 
 # A character takes at most 12 bytes of JSON (an escaped surrogate pair); the rest of a body is small.
 BYTES_PER_CHARACTER = 12
@@ -20,10 +24,10 @@ OTHER_BYTES = 4096
 
 
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of /chat and /stream."""
+    """The body of /chat and /stream. Without a conversation, it begins one."""
 
-    input: str
-    conversation: str | None = None
+    input: Annotated[str, Meta(description="What is said", extra_json_schema={"minLength": 1, "pattern": r"\S"})]
+    conversation: Annotated[str, Meta(description="The id of one of the caller's")] | None = None
 
 
 _decoder = msgspec.json.Decoder(Question)
@@ -38,34 +42,58 @@ def most_bytes(max_input_chars: int) -> int:
 
 
 async def read(request: web.Request, seconds: float, max_bytes: int) -> bytes:
-    """The whole body. Raises `Problem` 413 and 408; the application's `client_max_size` is `max_bytes`."""
+    """The whole body. Raises `Problem` 413, 408 and 400."""
     try:
         async with asyncio.timeout(seconds):
-            return await request.read()
+            return await _collected(request, max_bytes)
     except TimeoutError as error:
         raise problems.body_too_slow(seconds) from error
-    except web.HTTPRequestEntityTooLarge as error:
-        raise problems.body_too_large(max_bytes) from error
     except (web.RequestPayloadError, ValueError) as error:
         raise problems.malformed("the body's encoding is broken") from error
 
 
-def question(body: bytes, max_input_chars: int) -> Question:
+async def _collected(request: web.Request, max_bytes: int) -> bytes:
+    """A length that is announced is judged before anything is read; a compressed body by what it unfolds to."""
+    if (request.content_length or 0) > max_bytes:
+        raise problems.body_too_large(max_bytes)
+    collected = bytearray()
+    async for part in request.content.iter_any():
+        collected += part
+        if len(collected) > max_bytes:
+            raise problems.body_too_large(max_bytes)
+    return bytes(collected)
+
+
+def question(body: bytes | str, max_input_chars: int) -> Question:
     """The question in a body. Raises `Problem` 400 or 422, naming the field."""
+    found = decoded(_decoder, body)
+    check_text("#/input", found.input, max_input_chars)
+    return found
+
+
+def decoded(decoder: msgspec.json.Decoder[T], body: bytes | str) -> T:
+    """What is in a body. Raises `Problem` 400 or 422, naming the field."""
     try:
-        found = _decoder.decode(body)
+        return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from error
-    except UnicodeDecodeError as error:
-        raise problems.malformed(f"it is not UTF-8: {error.reason} in a text") from error
+    except UnicodeError as error:
+        raise problems.malformed("a text in it is not UTF-8") from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise problems.malformed(str(error)) from error
-    if not found.input.strip():
-        raise problems.invalid("#/input", "it is empty")
-    if len(found.input) > max_input_chars:
-        what = f"it has {len(found.input)} characters, at most {max_input_chars} are possible"
-        raise problems.invalid("#/input", what)
-    return found
+
+
+def check_text(where: str, text: str, max_chars: int) -> None:
+    """Raises `Problem` 422 for a text that is empty or too long."""
+    if not text.strip():
+        raise problems.invalid(where, "it is empty")
+    check_length(where, text, max_chars)
+
+
+def check_length(where: str, text: str, max_chars: int) -> None:
+    """Raises `Problem` 422 for a text that is too long."""
+    if len(text) > max_chars:
+        raise problems.invalid(where, f"it has {len(text)} characters, at most {max_chars} are possible")
 
 
 def _invalid(message: str) -> Problem:

@@ -1,64 +1,85 @@
-"""A turn of a conversation: the question is kept, the model is asked, the answer is kept.
+"""Chats: the question is kept, the turn loop answers it, the answer is kept.
 
 A question counts once it is kept, whatever becomes of the answer; an answer is kept whole or not at all.
-Turns of one conversation follow each other. When the first model cannot be asked, the fallbacks are, in
-order.
+Turns of one conversation follow each other. What an answer cost is counted, also when it came to nothing. A
+dialogue that the client keeps is answered in the same way, and nothing of it is kept.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
-from typing import NamedTuple, Protocol, TypeVar
-
-import msgspec
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from gagarin.core.config import Config
-from gagarin.server import problems, wire
+from gagarin.server import problems
+from gagarin.server.answers import Answered
 from gagarin.server.auth.identity import Caller
-from gagarin.server.body import Question
+from gagarin.server.budgets import Budgets
 from gagarin.server.errors import ProviderError
-from gagarin.server.history.store import Store, Turn
-from gagarin.server.limits import Line
+from gagarin.server.history.store import Held, Store, Turn
 from gagarin.server.logs import Log
 from gagarin.server.metrics import Metrics
-from gagarin.server.provider import ModelClient
-from gagarin.server.wire import Message, Reply, Usage
-
-T = TypeVar("T")
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What /chat answers."""
-
-    answer: str
-    conversation: str | None
-    usage: Usage | None
+from gagarin.server.rounds import Asked, Bill, Rounds
+from gagarin.server.turns import Dialogue, Output, Question
+from gagarin.server.wire import Message
 
 
-class Output(Protocol):
-    """Where a streamed answer goes."""
+class _Kept:
+    """A question on its way into the store, and its place in its conversation."""
 
-    async def begin(self, conversation: str | None) -> None:
-        """The answer is about to come."""
-        ...
+    def __init__(self, store: Store, accepting: asyncio.Task[Turn], stack: AsyncExitStack) -> None:
+        self._store = store
+        self._accepting = accepting
+        self._stack = stack
+        self._held: Held | None = None
+        self._waited = False
 
-    async def tokens(self, texts: list[str]) -> None:
-        """The next pieces of it. Waits while the receiver is slow."""
-        ...
+    async def held(self) -> Held:
+        """The conversation, once the question is kept and it is its turn. Raises what keeping it raises."""
+        if self._held is None:
+            turn = await self._accepting
+            self._waited = True
+            self._held = await self._stack.enter_async_context(self._store.lead(turn))
+        return self._held
 
-    async def end(self, conversation: str | None, usage: Usage | None) -> None:
-        """It is complete, and kept."""
-        ...
+    async def begin(self) -> str | None:
+        """The conversation's id, once the question is kept."""
+        await self.held()
+        return (await self._accepting).conversation
+
+    async def answer(self, answered: Answered) -> str | None:
+        """Keep the answer; the conversation's id."""
+        await self.held()
+        turn = await self._accepting
+        await self._store.answer(turn, answered)
+        return turn.conversation
+
+    async def settle(self) -> None:
+        """The question is kept whatever happened, and its place is not left waiting."""
+        if not self._waited:
+            await self.held()
 
 
-class _Accepted(NamedTuple):
-    """A question that may be put to the model. `turn` is done once the question is kept."""
+class _Told:
+    """Begins an output when something is to be told, and only then."""
 
-    past: Sequence[Message]
-    turn: asyncio.Task[Turn]
+    def __init__(self, kept: _Kept | None, output: Output, began: Callable[[], None]) -> None:
+        self._kept = kept
+        self._output = output
+        self._began = began
+        self._begun = False
+        self._conversation: str | None = None
+
+    async def begin(self) -> str | None:
+        """The conversation's id. Whatever is told, is told after the output's `begin`."""
+        if not self._begun:
+            self._conversation = None if self._kept is None else await self._kept.begin()
+            self._begun = True
+            await self._output.begin(self._conversation)
+            self._began()
+        return self._conversation
 
 
 class Chats:
@@ -67,79 +88,97 @@ class Chats:
     def __init__(
         self,
         config: Config,
-        models: Sequence[ModelClient],
+        rounds: Rounds,
         store: Store,
+        budgets: Budgets,
         log: Log,
         metrics: Metrics,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._system = [wire.message("system", config.prompt)] if config.prompt else []
         self._seconds = config.limits.request_timeout
-        self._models = models
+        self._rounds = rounds
         self._store = store
+        self._budgets = budgets
         self._log = log
         self._metrics = metrics
         self._now = now
-        self._line = Line()
 
-    async def complete(self, caller: Caller, question: Question) -> Answer:
-        """The whole answer."""
-        async with self._in_time(caller), self._accepted(caller, question) as accepted:
-            messages = self._messages(accepted.past, question)
-            reply = await self._first_able(lambda model: model.complete(messages))
-            turn = await accepted.turn
-            await self._keep(turn, reply)
-        return Answer(reply.text, turn.conversation, reply.usage)
+    async def complete(self, caller: Caller, question: Question) -> tuple[Answered, str | None]:
+        """The whole answer, and the conversation it is in."""
+        async with self._turn(caller) as (bill, ends), self._kept(caller, question) as kept:
+            held = await self._past(kept, question)
+            if held.answer is not None:
+                return held.answer, await kept.begin()
+            asked = _asked(held, question, caller, ends)
+            answered = await self._rounds.whole(asked, bill, kept.begin)
+            return answered, await kept.answer(answered)
 
     async def stream(self, caller: Caller, question: Question, output: Output) -> None:
         """The answer as it is made. A `Problem` after `output.begin` means: it broke off."""
-        began = time.perf_counter()
-        async with self._in_time(caller), self._accepted(caller, question) as accepted:
-            messages = self._messages(accepted.past, question)
-            stream = await self._first_able(lambda model: model.open(messages))
-            pieces: list[str] = []
-            try:
-                turn = await accepted.turn
-                await output.begin(turn.conversation)
-                self._metrics.first_token(time.perf_counter() - began)
-                async for texts in stream:
-                    pieces += texts
-                    await output.tokens(texts)
-            finally:
-                await stream.close()
-            await self._keep(turn, Reply("".join(pieces), stream.usage))
-            await output.end(turn.conversation, stream.usage)
+        async with self._turn(caller) as (bill, ends), self._kept(caller, question) as kept:
+            told = _Told(kept, output, self._first_token())
+            held = await self._past(kept, question)
+            answered = held.answer
+            if answered is None:
+                asked = _asked(held, question, caller, ends)
+                answered = await self._rounds.streamed(asked, bill, told.begin, output)
+                await kept.answer(answered)
+            else:
+                await told.begin()
+                await output.tokens([answered.text])
+            await output.end(answered, await told.begin())
+
+    async def complete_dialogue(self, caller: Caller, dialogue: Dialogue) -> Answered:
+        """The whole answer to a dialogue that the client keeps."""
+        async with self._turn(caller) as (bill, ends):
+            asked = Asked(alternating(dialogue.messages), caller, ends, dialogue.origin, dialogue.context)
+            return await self._rounds.whole(asked, bill, _nowhere)
+
+    async def stream_dialogue(self, caller: Caller, dialogue: Dialogue, output: Output) -> None:
+        """The same as it is made."""
+        async with self._turn(caller) as (bill, ends):
+            told = _Told(None, output, self._first_token())
+            asked = Asked(alternating(dialogue.messages), caller, ends, dialogue.origin, dialogue.context)
+            answered = await self._rounds.streamed(asked, bill, told.begin, output)
+            await told.begin()
+            await output.end(answered, None)
 
     @asynccontextmanager
-    async def _accepted(self, caller: Caller, question: Question) -> AsyncIterator[_Accepted]:
-        """The question, once it is its turn; on leaving, it is kept.
-
-        One that begins a conversation has no past to wait for: it is kept while the model is asked already.
-        """
-        turn = asyncio.create_task(self._accept(caller, question))
-        if question.conversation is None:
+    async def _kept(self, caller: Caller, question: Question) -> AsyncIterator[_Kept]:
+        """The question on its way into the store; on leaving, it is kept."""
+        accepting = asyncio.create_task(self._accept(caller, question))
+        async with AsyncExitStack() as stack:
+            kept = _Kept(self._store, accepting, stack)
             try:
-                yield _Accepted((), turn)
+                yield kept
             finally:
-                await turn
-            return
-        past = (await turn).past
-        async with self._line.turn(question.conversation) as waited:
-            yield _Accepted(await self._store.past(await turn) if waited else past, turn)
+                await kept.settle()
+
+    async def _past(self, kept: _Kept, question: Question) -> Held:
+        """What was before the question. One that begins a conversation has no past to wait for: the model is
+        asked while it is being kept."""
+        if question.conversation is None and question.idempotency is None:
+            return Held()
+        return await kept.held()
 
     async def _accept(self, caller: Caller, question: Question) -> Turn:
-        turn = await self._store.accept(caller.owner, question.conversation, question.input)
+        turn = await self._store.accept(
+            caller.owner, question.conversation, question.input, question.idempotency
+        )
         if turn is None:
             raise problems.unknown_conversation(question.conversation or "")
         return turn
 
     @asynccontextmanager
-    async def _in_time(self, caller: Caller) -> AsyncIterator[None]:
-        """Within the Agent's time limit, and while the caller's token is good."""
+    async def _turn(self, caller: Caller) -> AsyncIterator[tuple[Bill, float]]:
+        """Within the caller's budget and the Agent's time limit, and while the caller's token is good."""
+        await self._budgets.admit(caller)
+        bill = Bill()
         left = caller.expires - self._now()
+        seconds = min(left, self._seconds)
         try:
-            async with asyncio.timeout(min(left, self._seconds)):
-                yield
+            async with asyncio.timeout(seconds):
+                yield bill, asyncio.get_running_loop().time() + seconds
         except TimeoutError as error:
             raise (
                 problems.token_expired() if left < self._seconds else problems.too_slow(self._seconds)
@@ -147,26 +186,29 @@ class Chats:
         except ProviderError as error:
             self._log.event("warning", str(error), fault=error.fault)
             raise problems.provider_failed(error) from error
+        finally:
+            await self._charge(caller, bill)
 
-    def _messages(self, past: Sequence[Message], question: Question) -> list[Message | msgspec.Raw]:
-        return [*self._system, *alternating([*past, Message("user", question.input)])]
+    async def _charge(self, caller: Caller, bill: Bill) -> None:
+        for spent in bill.items:
+            self._metrics.used(spent.usage.prompt_tokens, spent.usage.completion_tokens)
+            await self._budgets.used(caller, spent)
 
-    async def _first_able(self, ask: Callable[[ModelClient], Awaitable[T]]) -> T:
-        *earlier, last = self._models
-        for model in earlier:
-            try:
-                return await ask(model)
-            except ProviderError as error:
-                self._log.event("warning", f"{error}; asking the next model", fault=error.fault)
-        return await ask(last)
-
-    async def _keep(self, turn: Turn, reply: Reply) -> None:
-        await self._store.answer(turn, reply.text)
-        if reply.usage is not None:
-            self._metrics.used(reply.usage.prompt_tokens, reply.usage.completion_tokens)
+    def _first_token(self) -> Callable[[], None]:
+        began = time.perf_counter()
+        return lambda: self._metrics.first_token(time.perf_counter() - began)
 
 
-def alternating(messages: Iterable[Message]) -> list[Message]:
+async def _nowhere() -> None:
+    """The conversation of a dialogue."""
+
+
+def _asked(held: Held, question: Question, caller: Caller, ends: float) -> Asked:
+    messages = alternating([*held.past, Message("user", question.input)])
+    return Asked(messages, caller, ends, question.origin)
+
+
+def alternating(messages: Iterable[Message]) -> Sequence[Message]:
     """The messages so that user and assistant alternate, beginning with the user.
 
     A question that was never answered is followed by another one, and a history that is cut may begin with an

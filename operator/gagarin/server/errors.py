@@ -8,6 +8,7 @@
     |- TokenRefused          the bearer token is not one that this Instance takes
     |- AuthorityUnavailable  the API server could not be asked (for keys or for a review): nobody is let in
     |- SourceError           a source of knowledge, or one of its documents, cannot be had; only ever logged
+    |- EgressRefused         a URL of a user leads where the server never connects to
     `- HistoryUnavailable    the store of conversations failed (disk full, database damaged)
 
 None of their messages holds a key, a token, a prompt or an answer.
@@ -99,3 +100,7 @@ class HistoryUnavailable(ServerError):
 
 class SourceError(ServerError):
     """The message is for the log; it names the source or the document, and holds no text of it."""
+
+
+class EgressRefused(ServerError):
+    """The message says why, without the address; it may go to a model."""

@@ -1,52 +1,47 @@
-"""Who waits for whom: how many chats a caller has under way, and whose turn it is in a conversation."""
+"""How many chats one pod answers at the same time, and how callers share that.
+
+One who may not begin is told so at once, not kept waiting.
+"""
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from gagarin.server import problems
 
+SHARE = 3  # a caller may have this many times what is left to the others
+
 
 class ChatSlots:
-    """At most `limit` chats at once for each caller. One who has that many is told so, not kept waiting."""
+    """At most `limit` chats at once, fairly: nobody can take them all.
+
+    Whoever has no chat under way gets the last free slot too. Whoever has some gets another one as long as it
+    has fewer than three times the slots that are then left: a caller that is alone can use three quarters,
+    two can use three sevenths each, and so on; no number of theirs has to be known for that.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._total = 0
         self._taken: Counter[str] = Counter()
 
     @contextmanager
     def take(self, caller: str) -> Iterator[None]:
         """Hold a slot. Raises `Problem` 429."""
-        if self._taken[caller] >= self._limit:
-            raise problems.too_many_chats(self._limit)
-        self._taken[caller] += 1
+        taken = self._taken[caller]
+        left = self._limit - self._total - 1
+        if left < 0 or (taken and taken >= SHARE * left):
+            raise problems.too_many_chats(taken)
+        self._change(caller, 1)
         try:
             yield
         finally:
-            self._taken[caller] -= 1
-            if not self._taken[caller]:
-                del self._taken[caller]
+            self._change(caller, -1)
 
-
-class Line:
-    """The order in which a conversation's messages are answered: one after the other, as they were
-    accepted."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[str, tuple[asyncio.Lock, int]] = {}
-
-    @asynccontextmanager
-    async def turn(self, conversation: str) -> AsyncIterator[bool]:
-        """Hold the conversation; whether it had to be waited for."""
-        lock, waiting = self._waiting.get(conversation) or (asyncio.Lock(), 0)
-        self._waiting[conversation] = lock, waiting + 1
-        try:
-            async with lock:
-                yield waiting > 0
-        finally:
-            lock, waiting = self._waiting.pop(conversation)
-            if waiting > 1:
-                self._waiting[conversation] = lock, waiting - 1
+    def _change(self, caller: str, by: int) -> None:
+        self._total += by
+        self._taken[caller] += by
+        if not self._taken[caller]:
+            del self._taken[caller]

@@ -3,41 +3,58 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Callable
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from gagarin.server.errors import StartError
 
 CUT_SECONDS = 0.5  # what a handler gets to end after it was cut off
+# Of each connection: what one slow reader or one eager writer can make the kernel and this process hold.
+SEND_BUFFER = 64 * 1024
+READ_BUFFER = 64 * 1024
+BACKLOG = 1024
 
 
 class Listener:
-    """One application on one port."""
+    """One application on one port. `draining` is called when no new requests come any more."""
 
-    def __init__(self, app: web.Application) -> None:
+    def __init__(self, app: web.Application, draining: Callable[[], None] = lambda: None) -> None:
+        self._draining = draining
         self._busy: set[object] = set()  # the connections with a request under way
         self._idle = asyncio.Event()
         self._idle.set()
         app.middlewares.append(self._counted)
         self._runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=CUT_SECONDS
+            app,
+            access_log=None,
+            logger=_quiet(),
+            handler_cancellation=True,
+            shutdown_timeout=CUT_SECONDS,
+            read_bufsize=READ_BUFFER,
         )
 
-    async def listen(self, host: str, port: int) -> int:
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Begin to listen; the port, which is another one than 0. Raises `StartError`."""
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, host, port).start()
+            listening = _listening(host, port)
         except OSError as error:
             raise StartError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
-        taken: int = self._runner.addresses[0][1]
+        await web.SockSite(self._runner, listening, ssl_context=tls, backlog=BACKLOG).start()
+        taken: int = listening.getsockname()[1]
         return taken
 
     async def drain(self, seconds: float) -> bool:
         """Stop listening, let what is under way finish, close. Whether all of it finished in time."""
         for site in list(self._runner.sites):
             await site.stop()
+        self._draining()
         self._end_connections()
         try:
             async with asyncio.timeout(seconds):
@@ -71,3 +88,23 @@ class Listener:
             self._busy.discard(request.protocol)
             if not self._busy:
                 self._idle.set()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket whose connections inherit its send buffer: left alone, the kernel lets that of a slow reader grow
+    to megabytes."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    return made
+
+
+def _quiet() -> logging.Logger:
+    """What clients send that is no HTTP is their affair, and is not quoted: a header may hold a token."""
+    logger = logging.getLogger("gagarin.http")
+    logger.addFilter(_without_bad_requests)
+    return logger
+
+
+def _without_bad_requests(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

@@ -38,6 +38,13 @@ class Metrics:
             buckets=SECONDS,
             registry=registry,
         )
+        self._tool = Histogram(
+            "gagarin_chat_tool_call_seconds",
+            "Time of a call to a tool, by Tool (empty: of a function that does not exist) and outcome",
+            ("tool", "outcome"),
+            buckets=SECONDS,
+            registry=registry,
+        )
         tokens = Counter(
             "gagarin_chat_tokens", "Tokens as the provider counted them", ("kind",), registry=registry
         )
@@ -62,6 +69,10 @@ class Metrics:
     def model_called(self, provider: str, outcome: str, seconds: float) -> None:
         """A model call ended; `outcome` is `ok` or a `ProviderFault`."""
         self._child(self._model, provider, outcome).observe(seconds)
+
+    def tool_called(self, tool: str, outcome: str, seconds: float) -> None:
+        """A tool call ended; `outcome` is ok, error, timeout, invalid (it was not made) or cancelled."""
+        self._child(self._tool, tool, outcome).observe(seconds)
 
     def used(self, prompt: int, completion: int) -> None:
         """An answer was paid for."""

@@ -1,17 +1,26 @@
-"""Around every request: errors become problem documents, and one access line and one metric are written."""
+"""Around every request: errors become problem documents, and one access line and one metric are written.
+
+Below /v1/ an error has the shape that OpenAI's clients know.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from typing import Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gagarin.server import problems
+from gagarin.server.answers import Answered
 from gagarin.server.errors import HistoryUnavailable, Problem
 from gagarin.server.logs import Log
 from gagarin.server.metrics import Metrics
+from gagarin.server.openaiapi import faults
+from gagarin.server.tracing import PASS_ON, Span, Tracing
+from gagarin.server.turns import Output
 
 CLIENT_GONE = 499  # nobody is left to send a status to; nginx' number for it
 
@@ -23,9 +32,51 @@ class Trace:
     caller: str | None = None
     conversation: str | None = None
     problem: str | None = None
+    model: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost: str | None = None
+
+    def answered(self, answered: Answered, conversation: str | None) -> None:
+        """An answer was made."""
+        self.conversation = conversation
+        self.model = answered.model or None
+        self.cost = answered.cost
+        if answered.usage is not None:
+            self.prompt_tokens = answered.usage.prompt_tokens
+            self.completion_tokens = answered.usage.completion_tokens
+
+    def fields(self) -> dict[str, object]:
+        """What is known."""
+        found = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 TRACE = web.RequestKey("trace", Trace)
+
+
+class Streamed(Output, Protocol):
+    """An output that is a response. `begun`: its headers are out, so that a failure has to be told in it."""
+
+    begun: bool
+
+    async def fail(self, problem: Problem) -> None:
+        """The answer broke off."""
+        ...
+
+
+async def told(answering: Awaitable[None], output: Streamed, request: web.Request, log: Log) -> None:
+    """Wait for an answer that goes to `output`; tell there if it fails after it began. Raises what fails before."""
+    try:
+        await answering
+    except ConnectionError:
+        raise
+    except Exception as error:
+        if not output.begun:
+            raise
+        problem = problem_of(error, request, log)
+        request[TRACE].problem = problem.slug
+        await output.fail(problem)
 
 
 def problem_of(error: Exception, request: web.Request, log: Log) -> Problem:
@@ -46,9 +97,10 @@ def problem_of(error: Exception, request: web.Request, log: Log) -> Problem:
 class Observer:
     """The one middleware."""
 
-    def __init__(self, log: Log, metrics: Metrics) -> None:
+    def __init__(self, log: Log, metrics: Metrics, tracing: Tracing = PASS_ON) -> None:
         self._log = log
         self._metrics = metrics
+        self._tracing = tracing
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -56,12 +108,13 @@ class Observer:
         began = time.perf_counter()
         trace = request[TRACE] = Trace()
         status = CLIENT_GONE
-        try:
-            response = await self._answered(request, handler, trace)
-            status = response.status
-            return response
-        finally:
-            self._record(request, trace, status, time.perf_counter() - began)
+        with self._tracing.request(request.method, request.headers) as span:
+            try:
+                response = await self._answered(request, handler, trace)
+                status = response.status
+                return response
+            finally:
+                self._record(request, trace, status, time.perf_counter() - began, span)
 
     async def _answered(self, request: web.Request, handler: Handler, trace: Trace) -> web.StreamResponse:
         try:
@@ -71,17 +124,27 @@ class Observer:
         except Exception as error:  # noqa: BLE001  # the last stop: nothing internal may leave, the server goes on
             problem = problem_of(error, request, self._log)
             trace.problem = problem.slug
-            return problems.response(problem)
+            if request.writer.output_size:
+                _cut(request)
+            return faults.response(problem) if request.path.startswith("/v1/") else problems.response(problem)
 
-    def _record(self, request: web.Request, trace: Trace, status: int, seconds: float) -> None:
+    def _record(self, request: web.Request, trace: Trace, status: int, seconds: float, span: Span) -> None:
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "other"
         self._metrics.answered(route, status, seconds)
-        fields = {"caller": trace.caller, "conversation": trace.conversation, "problem": trace.problem}
+        name = f"{request.method[:32]} {route}"
+        span.set(name=name, http__route=route, http__response__status_code=status, error__type=trace.problem)
         self._log.access(
             method=request.method[:32],
             path=request.path[:256],
             status=status,
             duration_ms=round(seconds * 1000, 3),
-            **{name: value for name, value in fields.items() if value is not None},
+            **trace.fields(),
         )
+
+
+def _cut(request: web.Request) -> None:
+    """Part of an answer is out: an error can no longer be told, but a broken answer must not look whole."""
+    if request.transport is not None:
+        request.transport.abort()
+    raise ConnectionResetError("the answer broke off")

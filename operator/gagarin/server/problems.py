@@ -7,7 +7,7 @@ header's name). `type` is an identifier, not a page. Nothing internal is in it: 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -19,17 +19,27 @@ TYPE_BASE = "https://gagarin.fyodorov.ai/problems/"
 CONTENT_TYPE = "application/problem+json"
 
 
-def document(problem: Problem) -> dict[str, Any]:
-    """The members of the problem document."""
-    members: dict[str, Any] = {
-        "type": TYPE_BASE + problem.slug,
-        "title": problem.title,
-        "status": problem.status,
-        "detail": problem.detail,
-    }
-    if problem.errors:
-        members["errors"] = [{"pointer": where, "detail": what} for where, what in problem.errors]
-    return members
+class FieldError(msgspec.Struct, frozen=True):
+    """What is wrong in one place: a JSON pointer into the body, or the name of a header or query parameter."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The body of an error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+
+
+def document(problem: Problem) -> ProblemDocument:
+    """The problem document."""
+    errors = tuple(FieldError(where, what) for where, what in problem.errors)
+    return ProblemDocument(TYPE_BASE + problem.slug, problem.title, problem.status, problem.detail, errors)
 
 
 def response(problem: Problem) -> web.Response:
@@ -144,10 +154,68 @@ def method_not_allowed(method: str, path: str, allowed: Iterable[str]) -> Proble
     return Problem(405, "method-not-allowed", "The method is not possible here", detail, headers=headers)
 
 
-def too_many_chats(limit: int) -> Problem:
-    """The caller has as many chats under way as it may."""
-    detail = f"{limit} of your chats are under way, which is the limit; wait for one to end"
+def too_many_chats(taken: int) -> Problem:
+    """No slot is left for the caller, who has `taken` of them."""
+    whose = f"you have {taken} of them, so the rest is for others" if taken else "none is left"
+    detail = f"the pod answers as many chats as it may (limits.maxConcurrentChats of the Instance); {whose}"
     return Problem(429, "too-many-chats", "Too many chats at once", detail, headers={"Retry-After": "1"})
+
+
+def too_many_messages(most: int) -> Problem:
+    """A socket's line is full."""
+    detail = f"{most} messages wait for an answer already; send this one again when one of them has it"
+    return Problem(429, "too-many-messages", "Too many messages at once", detail)
+
+
+def too_many_requests(limit: int, wait: float) -> Problem:
+    """The caller begins chats faster than it may; `wait` seconds until the next one may begin."""
+    detail = f"you may begin {limit} chats a minute (limits.requestsPerMinute of the Instance)"
+    headers = {"Retry-After": str(math.ceil(wait))}
+    return Problem(429, "too-many-requests", "Too many chats in a short time", detail, headers=headers)
+
+
+def tokens_spent(limit: int, wait: float) -> Problem:
+    """The caller's tokens of this day are used; `wait` seconds until the next day begins."""
+    detail = f"your {limit} tokens of this UTC day are used (limits.tokensPerDay of the Instance)"
+    headers = {"Retry-After": str(math.ceil(wait))}
+    return Problem(429, "tokens-spent", "The token budget is used up", detail, headers=headers)
+
+
+def idempotency_mismatch() -> Problem:
+    """The key stands for another request already."""
+    detail = "a request with this Idempotency-Key and another body was made before; take a new key"
+    errors = (("Idempotency-Key", "it was used for another body"),)
+    return Problem(
+        422, "idempotency-mismatch", "The key belongs to another request", detail, errors=errors
+    )
+
+
+def agent_depth(most: int) -> Problem:
+    """Agents call each other, most likely in a circle."""
+    detail = f"more than {most} agents have called each other to get here"
+    return Problem(422, "agent-depth", "Too many agents in a row", detail)
+
+
+def unknown_event(event: str) -> Problem:
+    """A `Last-Event-ID` of no stream that this pod remembers for this caller."""
+    detail = (
+        f"nothing follows event {event[:64]!r} here: its stream is over for longer than it can be resumed, "
+        "belongs to somebody else, or is another pod's; the conversation has what was answered"
+    )
+    return Problem(404, "unknown-event", "The stream cannot be resumed", detail)
+
+
+def events_gone(event: str) -> Problem:
+    """A `Last-Event-ID` of a stream that has gone too far since."""
+    detail = f"what followed event {event[:64]!r} is no longer held; the conversation has what was answered"
+    return Problem(410, "events-gone", "The stream has gone too far to be resumed", detail)
+
+
+def upgrade_needed() -> Problem:
+    """/ws without a handshake (RFC 6455, section 4.2.1)."""
+    detail = "this is a WebSocket: ask with `Connection: Upgrade`, `Upgrade: websocket` and version 13"
+    headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    return Problem(426, "upgrade-needed", "A WebSocket handshake is needed", detail, headers=headers)
 
 
 def too_slow(seconds: float) -> Problem:
@@ -167,6 +235,15 @@ def provider_failed(error: ProviderError) -> Problem:
     if error.fault == "timeout":
         return Problem(504, "provider-timeout", "The model provider is slow", str(error), headers=headers)
     return Problem(502, "provider-failed", "The model provider failed", str(error), headers=headers)
+
+
+def answer_misfit(finish: str, faults: Sequence[str]) -> Problem:
+    """The model's answer does not fit the Agent's schema, also when it was asked again. The faults say where, and may
+    quote the answer, which is the caller's anyway."""
+    ended = {"refusal": "; the model refused to answer", "length": "; the answer was cut: it is too long"}
+    detail = "the model's answer does not fit responseSchema of the Agent" + ended.get(finish, "")
+    errors = tuple(("responseSchema", fault) for fault in faults)
+    return Problem(502, "answer-misfit", "The answer does not fit its schema", detail, errors=errors)
 
 
 def internal() -> Problem:

@@ -11,9 +11,9 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import aiohttp
 
@@ -21,24 +21,32 @@ from gagarin.core.config import Config
 from gagarin.kube.client import KubeClient
 from gagarin.kube.endpoint import Endpoint
 from gagarin.kube.errors import EndpointError
-from gagarin.server import ops, wire
+from gagarin.server import egress, ops, wire
 from gagarin.server.app import ChatApi
 from gagarin.server.auth.access import Access
 from gagarin.server.auth.authority import KubeAuthority
 from gagarin.server.auth.gate import Gate
 from gagarin.server.auth.keys import KeyRing
-from gagarin.server.auth.tokens import Verifier, issuer_of
+from gagarin.server.auth.reviewer import Reviewer
+from gagarin.server.auth.tokens import TokenVerifier, Verifier, issuer_of
+from gagarin.server.budgets import Budgets
+from gagarin.server.certificate import Certificate
 from gagarin.server.chat import Chats
 from gagarin.server.errors import StartError, TokenRefused
-from gagarin.server.history.nothing import NoStore
-from gagarin.server.history.sqlite import SqliteStore
+from gagarin.server.history.choice import Choice, choose
 from gagarin.server.history.store import Store
+from gagarin.server.knowledge.library import knowledge_of
 from gagarin.server.listeners import Listener
 from gagarin.server.logs import Log
 from gagarin.server.metrics import Metrics
+from gagarin.server.prompt import Prompt
 from gagarin.server.provider import ModelClient
+from gagarin.server.rounds import Rounds
 from gagarin.server.secretfiles import SecretFiles
 from gagarin.server.settings import Settings
+from gagarin.server.tools.configured import Workshop
+from gagarin.server.tools.toolset import Toolset
+from gagarin.server.tracing import Tracing, tracing_of
 
 DRAIN_MARGIN = 5.0  # seconds beyond the longest possible answer
 # A thread that wants to go on waits this long for one that computes. With Python's 5 ms, the history's thread
@@ -48,21 +56,21 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class _Auth(NamedTuple):
-    keys: KeyRing
+    verifier: TokenVerifier
     gate: Gate
 
 
 class _State:
     """What readiness depends on; never the model's provider."""
 
-    def __init__(self, keys: KeyRing) -> None:
-        self._keys = keys
+    def __init__(self, verifier: TokenVerifier) -> None:
+        self._verifier = verifier
         self.draining = False
 
     def unready(self) -> str | None:
         if self.draining:
             return "draining"
-        return None if self._keys.loaded else "the cluster's keys are not loaded yet"
+        return None if self._verifier.ready else "tokens cannot be verified yet"
 
 
 async def serve(settings: Settings, config: Config, log: Log) -> None:
@@ -71,18 +79,28 @@ async def serve(settings: Settings, config: Config, log: Log) -> None:
     stop = _stop_event()
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(_opened(_store(settings, config)))
+        tracing = tracing_of(config)
+        stack.callback(tracing.close)
+        history = choose(config, settings.data, settings.secrets, log)
+        store = await stack.enter_async_context(_opened(history.store))
         auth = await _auth(settings, config, log, metrics, stack)
         session = await stack.enter_async_context(_provider_session())
-        models = _models(session, settings, config, metrics)
-        chats = Chats(config, models, store, log, metrics)
-        api = ChatApi(config, auth.gate, chats, store, log, metrics, settings.body_timeout)
-        state = _State(auth.keys)
-        chat_listener = Listener(api.application())
+        models = _models(session, settings, config, metrics, tracing)
+        toolset = await stack.enter_async_context(_toolset(settings, config, log, metrics, tracing))
+        knowledge = await stack.enter_async_context(knowledge_of(config, settings, session, metrics, log))
+        rounds = Rounds(config, models, toolset, knowledge, Prompt(config), log)
+        budgets = _budgets(config, history, log)
+        stack.push_async_callback(budgets.close)
+        chats = Chats(config, rounds, store, budgets, log, metrics)
+        api = ChatApi(config, auth.gate, chats, store, budgets, log, metrics, settings, tracing)
+        stack.push_async_callback(api.close)
+        state = _State(auth.verifier)
+        certificate = Certificate(config.tls, settings.secrets, log) if config.tls else None
+        chat_listener = Listener(api.application(), api.drain)
         ops_listener = Listener(ops.application(metrics, state.unready))
         stack.push_async_callback(ops_listener.drain, 0)
-        await _announce(settings, config, log, chat_listener, ops_listener)
-        await _until(stop, asyncio.create_task(auth.keys.keep_fresh()))
+        await _announce(settings, config, log, chat_listener, ops_listener, certificate)
+        await _until(stop, auth.verifier.keep_fresh(), *_fresh(certificate))
         state.draining = True
         await _drain(chat_listener, _drain_seconds(settings, config), log)
 
@@ -102,13 +120,8 @@ def _stop_event() -> asyncio.Event:
     return stop
 
 
-def _store(settings: Settings, config: Config) -> Store:
-    kind = config.history.type
-    if kind == "None":
-        return NoStore()
-    if kind == "Postgres":
-        raise StartError("history.type: Postgres is not available in this version of the chat server")
-    return SqliteStore(settings.data, config.limits.max_history_messages)
+def _budgets(config: Config, history: Choice, log: Log) -> Budgets:
+    return Budgets(config.limits, history.counts, history.ledger, log)
 
 
 @asynccontextmanager
@@ -123,8 +136,6 @@ async def _opened(store: Store) -> AsyncIterator[Store]:
 async def _auth(
     settings: Settings, config: Config, log: Log, metrics: Metrics, stack: AsyncExitStack
 ) -> _Auth:
-    if config.auth.verification != "JWKS":
-        raise StartError("auth.verification: TokenReview is not available in this version of the chat server")
     try:
         client = await stack.enter_async_context(KubeClient(_endpoint(settings), user_agent="gagarin-chat"))
         issuer = issuer_of(settings.api_token_file.read_text())
@@ -133,11 +144,23 @@ async def _auth(
     except (OSError, TokenRefused) as error:
         raise StartError(f"--api-token-file {settings.api_token_file}: {_reason(error)}") from error
     authority = KubeAuthority(client, config.namespace, config.name)
+    verifier = await _verifier(settings, config, log, authority, issuer)
+    access = Access(authority, log, config.auth.stale_allow)
+    return _Auth(verifier, Gate(verifier, access, config.name, config.auth.audiences, log, metrics))
+
+
+async def _verifier(
+    settings: Settings, config: Config, log: Log, authority: KubeAuthority, issuer: str
+) -> TokenVerifier:
+    auth = config.auth
+    if auth.verification == "TokenReview":
+        own = settings.api_token_file.read_text
+        reviewer = Reviewer(authority, log, issuer, auth.audiences, auth.stale_allow, own)
+        await reviewer.try_once()
+        return reviewer
     keys = KeyRing(authority, log)
     await keys.try_refresh()
-    verifier = Verifier(keys, issuer, config.auth.audiences)
-    access = Access(authority, log, config.auth.stale_allow)
-    return _Auth(keys, Gate(verifier, access, config.name, config.auth.audiences, log, metrics))
+    return Verifier(keys, issuer, auth.audiences)
 
 
 def _endpoint(settings: Settings) -> Endpoint:
@@ -162,38 +185,75 @@ def _provider_session() -> aiohttp.ClientSession:
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "gagarin", "Accept-Encoding": "identity"},
+        trust_env=True,  # the operator's proxy, if it has one
     )
 
 
 def _models(
-    session: aiohttp.ClientSession, settings: Settings, config: Config, metrics: Metrics
+    session: aiohttp.ClientSession, settings: Settings, config: Config, metrics: Metrics, tracing: Tracing
 ) -> list[ModelClient]:
     secrets = SecretFiles(settings.secrets)
     return [
-        ModelClient(session, target, wire.Request(target, config.response_schema), secrets, metrics)
+        ModelClient(
+            session,
+            target,
+            wire.Request(target, config.response_schema),
+            secrets,
+            metrics,
+            extra_ca=config.extra_ca,
+            tracing=tracing,
+        )
         for target in (config.model, *config.fallbacks)
     ]
 
 
-async def _announce(settings: Settings, config: Config, log: Log, chat: Listener, ops_port: Listener) -> None:
+@asynccontextmanager
+async def _toolset(
+    settings: Settings, config: Config, log: Log, metrics: Metrics, tracing: Tracing
+) -> AsyncIterator[Toolset]:
+    """The tools, which begin to find out in the background what they offer."""
+    async with egress.session() as session:
+        workshop = Workshop(session, settings.secrets, settings.tokens, settings.sockets, log)
+        toolset = Toolset(workshop.tools(config), log, metrics, tracing)
+        await toolset.start()
+        try:
+            yield toolset
+        finally:
+            await toolset.close()
+
+
+async def _announce(
+    settings: Settings,
+    config: Config,
+    log: Log,
+    chat: Listener,
+    ops_port: Listener,
+    certificate: Certificate | None,
+) -> None:
     """Listen on both ports and say so."""
+    tls = certificate.context if certificate else None
     ports = {
         "ops_port": await ops_port.listen(settings.host, settings.ops_port),
-        "port": await chat.listen(settings.host, settings.port),
+        "port": await chat.listen(settings.host, settings.port, tls),
     }
     gc.freeze()  # what exists now lives as long as the process: no collection needs to look at it
     name = f"{config.namespace}/{config.name}"
     log.event("info", "ready to serve", instance=name, revision=config.revision, host=settings.host, **ports)
 
 
-async def _until(stop: asyncio.Event, background: asyncio.Task[None]) -> None:
+def _fresh(certificate: Certificate | None) -> list[Coroutine[Any, Any, None]]:
+    return [certificate.keep_fresh()] if certificate else []
+
+
+async def _until(stop: asyncio.Event, *background: Coroutine[Any, Any, None]) -> None:
     """Wait for the signal. A background task that ends is a mistake of ours, and ends the process."""
+    tasks = [asyncio.create_task(each) for each in background]
     stopped = asyncio.create_task(stop.wait())
-    done, _ = await asyncio.wait({stopped, background}, return_when=asyncio.FIRST_COMPLETED)
-    background.cancel()
-    stopped.cancel()
-    if background in done:
-        background.result()
+    done, pending = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    for task in done - {stopped}:
+        task.result()
 
 
 def _drain_seconds(settings: Settings, config: Config) -> float:

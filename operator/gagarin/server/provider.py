@@ -6,18 +6,23 @@ Four limits bound a call: to connect, to the first token, between tokens, and in
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
 
 import aiohttp
 
 from gagarin.core.config import ModelTarget
 from gagarin.server import wire
 from gagarin.server.attempts import Attempts, pause_after
+from gagarin.server.costs import cost_of
+from gagarin.server.errors import ProviderError
 from gagarin.server.metrics import Metrics
 from gagarin.server.replystream import ReplyStream
 from gagarin.server.secretfiles import SecretFiles
+from gagarin.server.tracing import PASS_ON, Span, Tracing
 from gagarin.server.upstream import Upstream
-from gagarin.server.wire import NOTHING, Nonsense, Offer, Reply, Sent
+from gagarin.server.wire import NOTHING, Nonsense, Offer, Reply, Sent, Usage
 
 MAX_REPLY_BYTES = 16 * 1024 * 1024
 
@@ -36,26 +41,51 @@ class ModelClient:
         metrics: Metrics,
         pause: Callable[[int], float] = pause_after,
         extra_ca: str | None = None,
+        tracing: Tracing = PASS_ON,
     ) -> None:
         self._upstream = Upstream(session, target.provider, secrets, extra_ca)
         self._timeouts = target.provider.timeouts
         self._attempts = Attempts(self._upstream, target.provider, metrics, pause)
         self._request = request
+        self._tracing = tracing
+        self._vendor = target.provider.type
         self.model = target.model
+        self._prices = target.cost
+
+    def cost(self, usage: Usage | None) -> Decimal | None:
+        """What a call with this usage costs, if prices and usage are known."""
+        return cost_of(self._prices, usage)
 
     async def complete(self, messages: Messages, offer: Offer = NOTHING) -> Reply:
         """The whole reply at once. Raises `ProviderError`."""
         body = self._request.body(messages, stream=False, offer=offer)
-        return await self._attempts.run(lambda: self._complete(body))
+        span = self._tracing.model_call(self._vendor, self.model)
+        try:
+            reply = await self._attempts.run(lambda: self._complete(body, span.headers()))
+            _describe(span, reply.usage, reply.finish)
+        except ProviderError as error:
+            span.fail(error.fault)
+            raise
+        finally:
+            span.end()
+        return reply
 
     async def open(self, messages: Messages, offer: Offer = NOTHING) -> ReplyStream:
         """A streamed reply, at its first piece. Raises `ProviderError`. Whoever gets it closes it."""
         body = self._request.body(messages, stream=True, offer=offer)
+        span = self._tracing.model_call(self._vendor, self.model)
         ends = asyncio.get_running_loop().time() + self._timeouts.total
-        return await self._attempts.run(lambda: self._begin(body, ends))
+        try:
+            stream = await self._attempts.run(lambda: self._begin(body, ends, span.headers()))
+        except BaseException as error:
+            span.fail(error.fault if isinstance(error, ProviderError) else "cancelled")
+            span.end()
+            raise
+        stream.on_close = partial(_close, span)
+        return stream
 
-    async def _complete(self, body: bytes) -> Reply:
-        response = await self._upstream.post(body)
+    async def _complete(self, body: bytes, trace: Mapping[str, str]) -> Reply:
+        response = await self._upstream.post(body, trace)
         try:
             return wire.completion(await self._upstream.read(response, MAX_REPLY_BYTES))
         except Nonsense as error:
@@ -63,10 +93,10 @@ class ModelClient:
         finally:
             response.release()
 
-    async def _begin(self, body: bytes, ends: float) -> ReplyStream:
+    async def _begin(self, body: bytes, ends: float, trace: Mapping[str, str]) -> ReplyStream:
         try:
             async with asyncio.timeout(self._timeouts.first_token):
-                response = await self._upstream.post(body)
+                response = await self._upstream.post(body, trace)
                 stream = ReplyStream(self._upstream, response, self._timeouts, ends)
                 try:
                     await stream.begin()
@@ -76,3 +106,19 @@ class ModelClient:
         except TimeoutError as error:
             raise self._upstream.too_slow("first_token") from error
         return stream
+
+
+def _close(span: Span, stream: ReplyStream) -> None:
+    """A streamed call is over when its stream is closed."""
+    _describe(span, stream.usage, stream.finish)
+    if not stream.complete:
+        span.fail("interrupted")
+    span.end()
+
+
+def _describe(span: Span, usage: Usage | None, finish: str) -> None:
+    span.set(
+        gen_ai__response__finish_reasons=[finish],
+        gen_ai__usage__input_tokens=usage and usage.prompt_tokens,
+        gen_ai__usage__output_tokens=usage and usage.completion_tokens,
+    )

@@ -1,91 +1,157 @@
-"""How a streamed answer is written: as Server-Sent Events, or as plain text.
+"""How an answer is written: as a JSON document, as Server-Sent Events, or as plain text.
 
-Headers go out with the first piece, so that what fails before it is an ordinary problem document. After that
-an event `error` says what happened; plain text has no such thing, so its connection is cut instead of ended.
+Headers of a streamed answer go out with its first piece, so that what fails before it is an ordinary problem
+document. After that an event `error` says what happened; plain text has no such thing, so its connection is
+cut instead of ended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
+import msgspec
 from aiohttp import web
 
 from gagarin.server import problems, sse
-from gagarin.server.chat import Output
+from gagarin.server.answers import Answered, SourceUse, ToolUse
 from gagarin.server.errors import Problem
+from gagarin.server.observe import TRACE
+from gagarin.server.turns import ToolEvent
 from gagarin.server.wire import Usage
 
 CONVERSATION_HEADER = "Gagarin-Conversation"
+# What may wait in this process for one slow reader, beside the kernel's buffer; then the model waits too.
+WRITE_BUFFER = 16 * 1024
+_encode = msgspec.json.Encoder().encode
 
 
-class Streamed(Output, Protocol):
-    """An output that is an HTTP response. `begun`: its headers are out."""
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What /chat answers. `usage` (null if the provider tells none) and `cost` (a decimal) are sums over all calls
+    of models; `finish` says why the answer ends if it is not complete: `length`, `content_filter`, `refusal`."""
 
-    response: web.StreamResponse
-    begun: bool
+    answer: str
+    conversation: str | None
+    usage: Usage | None
+    tools: Sequence[ToolUse] = ()
+    sources: Sequence[SourceUse] = ()
+    finish: str = "stop"
+    cost: str | None = None
+
+
+class End(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The data of the event `done`: what there is to know of an answer beside its text and usage."""
+
+    conversation: str | None
+    tools: Sequence[ToolUse] = ()
+    sources: Sequence[SourceUse] = ()
+    finish: str = "stop"
+    cost: str | None = None
+
+
+def whole(answered: Answered, conversation: str | None) -> Answer:
+    """The answer as one document."""
+    return Answer(
+        answered.text,
+        conversation,
+        answered.usage,
+        answered.tools,
+        answered.sources,
+        answered.finish,
+        answered.cost,
+    )
+
+
+def end_of(answered: Answered, conversation: str | None) -> End:
+    """What is said last."""
+    return End(conversation, answered.tools, answered.sources, answered.finish, answered.cost)
+
+
+def document(answer: object, headers: Mapping[str, str]) -> web.Response:
+    """JSON, for this caller only."""
+    named = {**headers, "Content-Type": "application/json", "Cache-Control": "no-store"}
+    return web.Response(body=_encode(answer), headers=named)
+
+
+def streaming(content_type: str, headers: Mapping[str, str]) -> web.StreamResponse:
+    """The response of a streamed answer; proxies are asked not to hold it back."""
+    named = {
+        **headers,
+        "Content-Type": content_type,
+        "Cache-Control": "no-store",
+        "X-Accel-Buffering": "no",
+    }
+    return web.StreamResponse(headers=named)
+
+
+def keep_small(request: web.Request) -> None:
+    """Bound what waits for a slow reader."""
+    if request.transport is not None:
+        request.transport.set_write_buffer_limits(high=WRITE_BUFFER)
+
+
+class EventWriter:
+    """Writes an answer as events with ids: `token` {text}, `tool`, then `usage` and `done`, or `error`.
+
+    It makes the bytes and numbers them; where they go is up to `_send`.
+    """
+
+    def __init__(self, mark: bytes) -> None:
+        self._mark = mark
+        self.last = 0  # the number of the newest event
+
+    async def tokens(self, texts: list[str]) -> None:
+        """All pieces in one write."""
+        data = sse.tokens(texts, self._mark, self.last + 1)
+        self.last += len(texts)
+        await self._send(data)
+
+    async def tool(self, event: ToolEvent) -> None:
+        """A call begins, or ended."""
+        await self._send(self._event("tool", event))
+
+    async def end(self, answered: Answered, conversation: str | None) -> None:
+        """The last events."""
+        used = b"" if answered.usage is None else self._event("usage", answered.usage)
+        await self._send(used + self._event("done", end_of(answered, conversation)))
 
     async def fail(self, problem: Problem) -> None:
         """The answer broke off."""
-        ...
+        await self._send(self._event("error", problems.document(problem)))
+
+    def _event(self, name: str, data: object) -> bytes:
+        self.last += 1
+        return sse.event(name, data, self._mark, self.last)
+
+    async def _send(self, data: bytes) -> None:
+        raise NotImplementedError
 
 
-class _Response:
-    """What both kinds have in common. `headers` are the Instance's."""
-
-    content_type: str
+class TextStream:
+    """The pieces as they are. `begun`: the headers are out."""
 
     def __init__(self, request: web.Request, headers: Mapping[str, str]) -> None:
         self._request = request
         self.begun = False
-        self.response = web.StreamResponse(
-            headers={
-                **headers,
-                "Content-Type": self.content_type,
-                "Cache-Control": "no-store",
-                "X-Accel-Buffering": "no",
-            }
-        )
+        self.response = streaming("text/plain; charset=utf-8", headers)
 
     async def begin(self, conversation: str | None) -> None:
         """Send the headers."""
         if conversation is not None:
             self.response.headers[CONVERSATION_HEADER] = conversation
         self.begun = True
+        keep_small(self._request)
         await self.response.prepare(self._request)
-
-
-class EventStream(_Response):
-    """`token` {text}, then `usage` {prompt_tokens ...}, then `done` {conversation}; or `error` {a
-    problem}."""
-
-    content_type = "text/event-stream"
-
-    async def tokens(self, texts: list[str]) -> None:
-        """All pieces in one write."""
-        await self.response.write(sse.tokens(texts))
-
-    async def end(self, conversation: str | None, usage: Usage | None) -> None:
-        """The last events."""
-        used = sse.event("usage", usage) if usage is not None else b""
-        await self.response.write(used + sse.event("done", {"conversation": conversation}))
-
-    async def fail(self, problem: Problem) -> None:
-        """The event `error`."""
-        await self.response.write(sse.event("error", problems.document(problem)))
-
-
-class TextStream(_Response):
-    """The pieces as they are."""
-
-    content_type = "text/plain; charset=utf-8"
 
     async def tokens(self, texts: list[str]) -> None:
         """All pieces in one write."""
         await self.response.write("".join(texts).encode())
 
-    async def end(self, conversation: str | None, usage: Usage | None) -> None:
+    async def tool(self, event: ToolEvent) -> None:
+        """Text has no place for it."""
+
+    async def end(self, answered: Answered, conversation: str | None) -> None:
         """Nothing follows the text."""
+        self._request[TRACE].answered(answered, conversation)
 
     async def fail(self, problem: Problem) -> None:
         """Cut the connection, so that a broken answer does not look like a whole one."""
@@ -93,8 +159,7 @@ class TextStream(_Response):
             self._request.transport.abort()
 
 
-def streamed(request: web.Request, headers: Mapping[str, str]) -> Streamed:
-    """The kind that the request accepts: events, unless it asks for plain text only."""
+def wants_text(request: web.Request) -> bool:
+    """Whether the request accepts plain text and no events."""
     accepted = request.headers.get("Accept", "")
-    plain = "text/plain" in accepted and "text/event-stream" not in accepted
-    return TextStream(request, headers) if plain else EventStream(request, headers)
+    return "text/plain" in accepted and "text/event-stream" not in accepted

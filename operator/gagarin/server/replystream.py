@@ -1,26 +1,30 @@
 """A streamed reply of a model, read piece by piece.
 
 The pieces of one read come together, so that what arrived in one packet leaves in one write. Nothing reads
-ahead: while the caller's connection is full, the provider's is not read either.
+ahead: while the caller's connection is full, the provider's is not read either. Text is given out as it
+comes; tool calls are there at the end, because nothing can be done with half of one.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import aiohttp
 
 from gagarin.core.config import Timeouts
 from gagarin.server import wire
 from gagarin.server.sse import EventTooLong, Parser
+from gagarin.server.toolcalls import Assembly, Call, TooManyCalls
 from gagarin.server.upstream import Upstream
-from gagarin.server.wire import Nonsense, Usage
+from gagarin.server.wire import Content, Nonsense, Usage
 
 _END_SECONDS = 0.25  # the connection is kept for the next call if the body ends this soon after its [DONE]
 
 
 class ReplyStream:
-    """An async iterator of lists of texts. `usage` is known at the end, if the provider tells it.
+    """An async iterator of lists of texts. `usage` is known at the end, if the provider tells it; so are
+    `calls` and `finish`.
 
     `ends` is the event loop's time at which the whole call has to be over.
     """
@@ -34,15 +38,34 @@ class ReplyStream:
         self._ends = ends
         self._parser = Parser()
         self._ready: list[str] = []
-        self._finished = False  # the model said that its answer is complete
+        self._assembly = Assembly()
+        self._reason: str | None = None  # why the model ended its reply; None: it has not said that it did
+        self._answers = False  # some of the text is an answer
+        self._refuses = False  # some of it says why there is none
         self._over = False  # nothing more is to be read
         self.usage: Usage | None = None
+        self.on_close: Callable[[ReplyStream], None] | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the reply was read to its end."""
+        return self._over
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The tool calls."""
+        return self._assembly.calls()
+
+    @property
+    def finish(self) -> str:
+        """As in `wire.Reply`."""
+        return wire.finish_of(self._reason, refused=self._refuses and not self._answers)
 
     async def begin(self) -> None:
-        """Read up to the first piece, or to the end. Raises `ProviderError`."""
+        """Read up to the first piece of text or of a call, or to the end. Raises `ProviderError`."""
         if self._response.content_type != "text/event-stream":
             raise self._upstream.error("nonsense", "answered with something else than an event stream")
-        while not self._ready and not self._over:
+        while not (self._ready or self._over or self._assembly.begun):
             self._ready = await self._read()
 
     def __aiter__(self) -> ReplyStream:
@@ -60,6 +83,8 @@ class ReplyStream:
 
     async def close(self) -> None:
         """Keep the connection if the reply has ended, end the call if it has not."""
+        if self.on_close is not None:
+            self.on_close(self)
         if self._over and not self._response.content.at_eof():
             try:
                 async with asyncio.timeout(_END_SECONDS):
@@ -85,31 +110,47 @@ class ReplyStream:
         try:
             events = self._parser.feed(data) if data else self._parser.finish()
             texts = self._texts(events)
-        except (Nonsense, EventTooLong) as error:
+        except (Nonsense, EventTooLong, TooManyCalls) as error:
             raise self._upstream.nonsense(error) from error
         if not data and not self._over:
             self._end()
         return texts
 
     def _texts(self, events: list[bytes]) -> list[str]:
+        if wire.DONE in events:
+            self._over = True
+            events = events[: events.index(wire.DONE)]
+        if not events:
+            return []
         texts = []
-        for event in events:
-            if event == wire.DONE:
-                self._over = True
-                break
-            chunk = wire.chunk(event)
+        for chunk in wire.chunks(events):
             if chunk.error is not None:
                 raise self._upstream.error("interrupted", "reported an error in the middle of its answer")
             if chunk.usage is not None:
                 self.usage = wire.usage_of(chunk.usage)
             if chunk.choices:
-                self._finished = self._finished or chunk.finished
-                if text := chunk.text:
+                choice = chunk.choices[0]
+                if choice.finish_reason is not None:
+                    self._reason = choice.finish_reason
+                if choice.delta is not None and (text := self._text(choice.delta)):
                     texts.append(text)
         return texts
 
+    def _text(self, delta: Content) -> str:
+        """The piece of text in it; calls are put aside."""
+        content = delta.content
+        if delta.tool_calls:
+            self._assembly.add(delta.tool_calls)
+        if content and type(content) is str:  # nearly always, and once for each token
+            self._answers = True
+            return content
+        if text := delta.text:
+            self._answers = self._answers or bool(content)
+            self._refuses = self._refuses or not content
+        return text
+
     def _end(self) -> None:
         """The body ended without [DONE]: right only if the model had finished."""
-        if not self._finished:
+        if self._reason is None:
             raise self._upstream.error("interrupted", "broke off its answer", retryable=True)
         self._over = True

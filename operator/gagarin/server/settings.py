@@ -28,6 +28,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     config: Path
     secrets: Path
+    tokens: Path
+    sockets: Path
+    knowledge: Path
     data: Path
     host: str
     port: int
@@ -37,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_ca_file: Path
     drain_seconds: float | None
     body_timeout: float
+    resume_seconds: float
     log_level: str
     termination_log: Path
 
@@ -80,6 +84,9 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
 
     add("--config", "/etc/gagarin/agent.json", Path, "the configuration file")
     add("--secrets", "/var/run/secrets/gagarin", Path, "folder of the Secrets' files")
+    add("--tokens", "/var/run/secrets/gagarin-tokens", Path, "folder of our own tokens for other Instances")
+    add("--sockets", "/var/run/gagarin/sockets", Path, "folder of the sockets of tools in sidecars")
+    add("--knowledge", "/etc/gagarin-knowledge", Path, "folder of the documents of ConfigMaps")
     add("--data", "/var/lib/gagarin", Path, "folder for the conversations")
     add("--host", "0.0.0.0", str, "address to listen on")  # noqa: S104  # serves a pod's network
     add("--port", "8080", _port, "port of the chat API; 0 picks a free one")
@@ -94,6 +101,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     add("--drain-seconds", None, _seconds, "how long answers may go on after SIGTERM; default: as they need")
     add("--body-timeout", "30", _seconds, "seconds within which a request's body has to arrive")
+    add("--resume-seconds", "10", _seconds, "seconds that a stream outlives its connection; 0: not at all")
     add("--log-level", "info", _level, "least level of the log: " + ", ".join(LEVELS))
     add("--termination-log", "/dev/termination-log", Path, "file for the reason why the start failed")
     return parser

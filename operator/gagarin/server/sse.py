@@ -31,17 +31,31 @@ class Parser:
         """The data of every event that `chunk` completes. Raises `EventTooLong`."""
         if b"\r" in chunk or self._after_cr:
             chunk = self._unix_line_ends(chunk)
+        events, chunk = self._plain(chunk)
         head, newline, rest = chunk.partition(b"\n")
         self._line += head
         if not newline:
             self._check(len(self._line))
-            return []
+            return events
         first = bytes(self._line)
         *lines, last = rest.split(b"\n")
         self._line = bytearray(last)
-        events = [event for line in (first, *lines) if (event := self._take(line)) is not None]
+        events += [event for line in (first, *lines) if (event := self._take(line)) is not None]
         self._check(len(self._line))
         return events
+
+    def _plain(self, chunk: bytes) -> tuple[list[bytes], bytes]:
+        """The events of a chunk that begins with whole ones of one `data` line each, and the rest of it.
+
+        Nearly every chunk of every provider is like that, and no line of it needs to be looked at by itself.
+        """
+        body, _, rest = chunk.rpartition(b"\n\n")
+        if self._line or self._data or len(body) > MAX_EVENT_BYTES or not body.startswith(b"data: "):
+            return [], chunk
+        if body.count(b"\n") != 2 * body.count(b"\n\ndata: "):
+            return [], chunk
+        self._began = True
+        return body[6:].split(b"\n\ndata: "), rest
 
     def finish(self) -> list[bytes]:
         """The event that the end of the stream completes: some servers leave the last blank line out."""
@@ -95,11 +109,27 @@ class Parser:
 _encode = msgspec.json.Encoder().encode
 
 
-def event(name: str, data: object) -> bytes:
-    """One event with JSON data, ready to be written."""
+HEARTBEAT = b":\n\n"  # a comment: every parser skips it, every proxy counts it as life
+
+
+def event(name: str, data: object, mark: bytes = b"", number: int = 0) -> bytes:
+    """One event with JSON data, ready to be written; `mark` and `number` are its id, if it has one."""
+    if mark:
+        return b"event: %b\ndata: %b\nid: %b%d\n\n" % (name.encode(), _encode(data), mark, number)
     return b"event: %b\ndata: %b\n\n" % (name.encode(), _encode(data))
 
 
-def tokens(texts: list[str]) -> bytes:
-    """A `token` event for each text, in one piece: what came in one read goes out in one write."""
-    return b"".join([b'event: token\ndata: {"text":' + _encode(text) + b"}\n\n" for text in texts])
+def tokens(texts: list[str], mark: bytes, first: int) -> bytes:
+    """A `token` event for each text, in one piece: what came in one read goes out in one write. Their ids are
+    `mark` and a number, from `first` on."""
+    return b"".join(
+        [
+            b'event: token\ndata: {"text":%b}\nid: %b%d\n\n' % (_encode(text), mark, number)
+            for number, text in enumerate(texts, first)
+        ]
+    )
+
+
+def message(data: bytes) -> bytes:
+    """An event without a name, as the OpenAI protocol has them."""
+    return b"data: %b\n\n" % data

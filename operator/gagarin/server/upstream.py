@@ -7,9 +7,10 @@ others (OpenAI's quotes parts of a wrong key) stay out.
 
 from __future__ import annotations
 
+import io
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
 import aiohttp
@@ -22,6 +23,7 @@ from gagarin.server.secretfiles import SecretFiles
 from gagarin.server.tls import TrustStore
 
 MAX_ERROR_BYTES = 64 * 1024
+LARGE_BYTES = 1024 * 1024  # aiohttp sends more than this in pieces only from a file
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 
 
@@ -44,13 +46,14 @@ class Upstream:
         self._timeout = aiohttp.ClientTimeout(total=None, connect=provider.timeouts.connect)
         self.name = f"{provider.namespace}/{provider.name}"
 
-    async def post(self, body: bytes) -> aiohttp.ClientResponse:
-        """A response with status 200, whose body is still to be read. Raises `ProviderError`."""
+    async def post(self, body: bytes, trace: Mapping[str, str]) -> aiohttp.ClientResponse:
+        """A response with status 200, whose body is still to be read. `trace` are headers that say what the
+        call belongs to. Raises `ProviderError`."""
         headers = self._headers()
-        response = await self._send(body, headers)
+        response = await self._send(body, {**trace, **headers})
         if response.status in (401, 403) and (fresh := self._headers(again=True)) != headers:
             response.close()
-            response = await self._send(body, fresh)
+            response = await self._send(body, {**trace, **fresh})
         if response.status == 200:
             return response
         try:
@@ -99,7 +102,7 @@ class Upstream:
         try:
             return await self._session.post(
                 self._url,
-                data=body,
+                data=body if len(body) <= LARGE_BYTES else io.BytesIO(body),
                 headers=headers,
                 timeout=self._timeout,
                 allow_redirects=False,

@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,9 @@ class Installation:
         """What kubectl prints. Fails with what it said."""
         return self._run(program("kubectl"), *arguments)
 
-    def said_by_kubectl(self, *arguments: str | Path) -> str:
+    def said_by_kubectl(self, *arguments: str | Path, stdin: str = "") -> str:
         """All that kubectl says, whether it is refused or not."""
-        done = self._started(program("kubectl"), *arguments)
+        done = self._started(program("kubectl"), *arguments, stdin=stdin)
         return done.stdout + done.stderr
 
     def install(self, chart: str | Path, *options: str) -> str:
@@ -44,12 +45,20 @@ class Installation:
         return self.helm(*command, *options)
 
     def may(
-        self, user: str, verb: str, resource: str, namespace: str = "", group: str = "", name: str = ""
+        self,
+        user: str,
+        verb: str,
+        resource: str,
+        namespace: str = "",
+        group: str = "",
+        name: str = "",
+        groups: Sequence[str] = (),
     ) -> bool:
         """What the API server's authorizer says; `resource` may have a subresource behind a slash."""
         resource, _, subresource = resource.partition("/")
         asked = {"verb": verb, "group": group, "resource": resource, "subresource": subresource}
-        spec = {"user": user, "resourceAttributes": {**asked, "namespace": namespace, "name": name}}
+        attributes = {**asked, "namespace": namespace, "name": name}
+        spec = {"user": user, "groups": list(groups), "resourceAttributes": attributes}
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
         answer = self.plane.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
         return bool(answer.body["status"]["allowed"])
@@ -65,11 +74,20 @@ class Installation:
             assert time.monotonic() < deadline, f"{path} is still there: {answer}"
             time.sleep(0.05)
 
+    def until_empty(self, path: str, seconds: float = 60) -> None:
+        """Return as soon as the collection at `path` has nothing in it."""
+        deadline = time.monotonic() + seconds
+        while items := self.plane.call("GET", path).body["items"]:
+            assert time.monotonic() < deadline, f"{path} still has {len(items)}"
+            time.sleep(0.05)
+
     def _run(self, program: str, *arguments: str | Path) -> str:
         done = self._started(program, *arguments)
         assert done.returncode == 0, f"{done.args}\n{done.stdout}{done.stderr}"
         return done.stdout
 
-    def _started(self, program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    def _started(
+        self, program: str, *arguments: str | Path, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         command = [program, "--kubeconfig", str(self.plane.kubeconfig), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)

@@ -64,19 +64,51 @@ def test_an_upgrade_reaches_the_definitions(definitions: Installation, tmp_path:
     assert crd["spec"]["names"]["shortNames"] == ["newer"]
 
 
-def test_everything_there_is_to_switch_on_is_taken(definitions: Installation) -> None:
-    monitor = {"plural": "servicemonitors", "singular": "servicemonitor", "kind": "ServiceMonitor"}
+def monitoring_definition(kind: str) -> Object:
+    """A definition of the Prometheus Operator's, as far as the charts need it: that the kind exists."""
+    plural = f"{kind.lower()}s"
+    names = {"plural": plural, "singular": kind.lower(), "kind": kind}
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
     version = {"name": "v1", "served": True, "storage": True, "schema": schema}
-    spec = {"group": "monitoring.coreos.com", "names": monitor, "scope": "Namespaced", "versions": [version]}
-    metadata = {"name": "servicemonitors.monitoring.coreos.com"}
+    spec = {"group": "monitoring.coreos.com", "names": names, "scope": "Namespaced", "versions": [version]}
     crd = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
-    assert definitions.plane.apply({**crd, "metadata": metadata, "spec": spec}, CRDS).status == 201
-    definitions.kubectl("wait", "--for=condition=Established", f"crd/{metadata['name']}")
+    return {**crd, "metadata": {"name": f"{plural}.monitoring.coreos.com"}, "spec": spec}
+
+
+def test_everything_there_is_to_switch_on_is_taken(definitions: Installation) -> None:
+    for kind in ("ServiceMonitor", "PodMonitor", "PrometheusRule"):
+        crd = monitoring_definition(kind)
+        assert definitions.plane.apply(crd, CRDS).status == 201
+        definitions.kubectl("wait", "--for=condition=Established", f"crd/{crd['metadata']['name']}")
     values = ROOT / "tests" / "integration" / "charts" / "everything.yaml"
     definitions.install("gagarin", "--values", str(values))
-    monitors = f"/apis/monitoring.coreos.com/v1/namespaces/{SYSTEM}/servicemonitors/gagarin-operator"
-    assert definitions.plane.call("GET", monitors).status == 200
+    there = f"/apis/monitoring.coreos.com/v1/namespaces/{SYSTEM}"
+    for name in (
+        "servicemonitors/gagarin-operator",
+        "podmonitors/gagarin-instances",
+        "prometheusrules/gagarin",
+    ):
+        assert definitions.plane.call("GET", f"{there}/{name}").status == 200, name
+    assert (
+        definitions.plane.call("GET", f"/api/v1/namespaces/{SYSTEM}/configmaps/gagarin-dashboard").status
+        == 200
+    )
+
+
+def test_chat_servers_may_make_token_reviews_where_that_was_switched_on(definitions: Installation) -> None:
+    account = "system:serviceaccount:served:helper-agent"
+    asked = ("create", "tokenreviews", "", "authentication.k8s.io")
+    definitions.install("gagarin", "--reset-values")
+    assert not definitions.may(account, *asked)
+    definitions.install("gagarin", "--reset-values", "--set", "auth.tokenReview=true")
+    groups = ["system:serviceaccounts", "system:serviceaccounts:served", "system:authenticated"]
+    assert definitions.may(account, *asked, groups=groups)
+    assert not definitions.may(OPERATOR, "create", "clusterrolebindings", "", "rbac.authorization.k8s.io")
+    one = ("--set", "auth.tokenReview=true,watchNamespaces={served}")
+    definitions.plane.call("POST", "/api/v1/namespaces", {"metadata": {"name": "served"}})
+    definitions.install("gagarin", "--reset-values", *one)
+    assert definitions.may(account, *asked, groups=groups)
+    assert not definitions.may(account.replace("served", "foreign"), *asked, groups=groups[:1])
 
 
 def test_a_strict_server_knows_every_field(operator: Installation, tmp_path: Path) -> None:
@@ -106,7 +138,10 @@ def test_the_operator_may_do_its_work_in_every_namespace_and_no_more(operator: I
     assert operator.may(OPERATOR, "patch", "pods", "default")
     assert operator.may(OPERATOR, "list", "namespaces")
     assert not operator.may(OPERATOR, "create", "pods", "default")
-    assert not operator.may(OPERATOR, "patch", "secrets", "default")
+    assert operator.may(OPERATOR, "patch", "secrets", "default")  # copies of those that are shared
+    assert operator.may(OPERATOR, "patch", "networkpolicies", "default", "networking.k8s.io")
+    assert operator.may(OPERATOR, "patch", "persistentvolumeclaims", "default")
+    assert not operator.may(OPERATOR, "delete", "persistentvolumeclaims", "default")
     assert not operator.may(OPERATOR, "patch", "instances", "default", GROUP)
     assert not operator.may(OPERATOR, "create", "instances/chat", "default", GROUP)
     assert not operator.may(OPERATOR, "update", "leases", SYSTEM, "coordination.k8s.io", "another")

@@ -28,6 +28,8 @@ def test_uninstalling_leaves_the_definitions_and_the_objects_of_users(cluster: I
 
 def test_uninstalling_takes_the_definitions_along_when_that_was_asked_for(cluster: Installation) -> None:
     cluster.install("gagarin-crds", "--wait", "--set", "keep=false")
+    # A definition that goes before it is served takes minutes.
+    cluster.plane.until(PROVIDERS, lambda page: page["items"] == [])
     cluster.helm("uninstall", "gagarin-crds", "--namespace", SYSTEM)
     cluster.until_gone(DEFINITION)
 

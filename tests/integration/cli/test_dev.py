@@ -126,5 +126,5 @@ def test_a_file_that_is_no_manifest_ends_it_with_the_line(tmp_path: Path) -> Non
     (tmp_path / "all.yaml").write_text(AGENT + "---\n[]\n", encoding="utf-8")
     done = dev("-f", tmp_path)
     assert done.returncode == 1
-    assert "all.yaml:8: a manifest is a mapping" in done.stderr
+    assert "all.yaml:8:1: a manifest is a mapping" in done.stderr
     assert "Traceback" not in done.stderr

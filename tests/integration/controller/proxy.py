@@ -1,10 +1,15 @@
-"""A proxy in front of the API server: it counts what the operator does, and can cut its connections."""
+"""A proxy in front of the API server: it counts what the operator does, and makes everything go wrong that
+can go wrong on the way."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import ssl
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +28,7 @@ class Call:
     path: str
     query: str
     status: int
+    content: str = ""  # a digest of the body
 
     @property
     def is_write(self) -> bool:
@@ -33,6 +39,32 @@ class Call:
         parts = self.path.split("/namespaces/", 1)[-1].split("/")[1:]
         resource, name, *rest = [*parts, "", ""][: max(len(parts), 2)]
         return " ".join(part for part in (self.method, "/".join([resource, *rest]), name) if part)
+
+
+@dataclass
+class Fault:
+    """What happens to calls of this method (None: all) whose path and query contain some words.
+
+    They are answered `seconds` later: with `status`, or as the API server does when that is 0. `expired` lets
+    a watch in and tells it at once that its version is too old. After so many `times`, all is well again.
+    """
+
+    method: str | None = None
+    words: str = ""
+    status: int = 0
+    retry_after: int | None = None
+    seconds: float = 0.0
+    expired: bool = False
+    times: int = 1_000_000
+    met: int = 0
+
+    def meets(self, request: web.Request) -> bool:
+        """Does it happen to this call? If so, that is counted."""
+        fits = self.method in (None, request.method) and self.words in str(request.rel_url)
+        if not fits or self.met >= self.times or (self.expired and "watch=" not in request.query_string):
+            return False
+        self.met += 1
+        return True
 
 
 class Proxy:
@@ -46,6 +78,7 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._open: set[asyncio.Transport] = set()
         self._down = False
+        self._faults: list[Fault] = []
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._do(self._start())
@@ -62,6 +95,16 @@ class Proxy:
 
     def come_back(self) -> None:
         self._down = False
+
+    @contextmanager
+    def having(self, *faults: Fault) -> Iterator[None]:
+        """Let these faults happen meanwhile."""
+        self._faults.extend(faults)
+        try:
+            yield
+        finally:
+            for fault in faults:
+                self._faults.remove(fault)
 
     def stop(self) -> None:
         self._do(self._stop())
@@ -106,18 +149,34 @@ class Proxy:
         try:
             if self._down:
                 return web.Response(status=503, text="down")
+            for fault in [fault for fault in self._faults if fault.meets(request)]:
+                await asyncio.sleep(fault.seconds)
+                if fault.status or fault.expired:
+                    return self._refuse(request, fault)
             return await self._relay(request)
         finally:
             self._open.discard(transport)
 
+    def _refuse(self, request: web.Request, fault: Fault) -> web.Response:
+        code = 410 if fault.expired else fault.status
+        said = {"kind": "Status", "status": "Failure", "code": code, "message": "a fault of the test"}
+        event = {"type": "ERROR", "object": said | {"reason": "Expired"}}
+        headers = {"Retry-After": str(fault.retry_after)} if fault.retry_after is not None else {}
+        self.calls.append(Call(request.method, request.path, request.query_string, code))
+        return web.Response(
+            status=200 if fault.expired else code,
+            text=json.dumps(event if fault.expired else said) + "\n",
+            content_type="application/json",
+            headers=headers,
+        )
+
     async def _relay(self, request: web.Request) -> web.StreamResponse:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
         url = self._server + str(request.rel_url)
-        async with self._session.request(
-            request.method, url, headers=headers, data=await request.read() or None
-        ) as answer:
-            call = Call(request.method, request.path, request.query_string, answer.status)
-            self.calls.append(call)
+        body = await request.read()
+        async with self._session.request(request.method, url, headers=headers, data=body or None) as answer:
+            digest = hashlib.sha256(body).hexdigest()[:12]
+            self.calls.append(Call(request.method, request.path, request.query_string, answer.status, digest))
             response = web.StreamResponse(status=answer.status)
             response.content_type = answer.content_type
             if retry := answer.headers.get("Retry-After"):

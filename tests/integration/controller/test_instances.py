@@ -13,6 +13,7 @@ from gagarin.kube.resources import (
     DEPLOYMENT,
     EVENT,
     INSTANCE,
+    NETWORK_POLICY,
     POD,
     PROVIDER,
     ROLE_BINDING,
@@ -23,7 +24,7 @@ from gagarin.kube.resources import (
 )
 from tests.integration.controller.world import World, template_revision
 
-MADE = (SERVICE_ACCOUNT, ROLE_BINDING, SERVICE, DEPLOYMENT)
+MADE = (SERVICE_ACCOUNT, ROLE_BINDING, NETWORK_POLICY, SERVICE, DEPLOYMENT)
 
 
 def children(world: World) -> dict[str, list[str]]:
@@ -49,7 +50,7 @@ def reasons(world: World, kind: str, name: str) -> list[str]:
     return [event["reason"] for event in sorted(about, key=lambda event: str(event["eventTime"]))]
 
 
-def test_a_quickstart_becomes_a_deployment_with_five_children_and_two_statuses(world: World) -> None:
+def test_a_quickstart_becomes_a_deployment_with_its_children_and_two_statuses(world: World) -> None:
     world.start()
     with world.counting() as writes:
         world.apply(*world.quickstart())
@@ -58,12 +59,13 @@ def test_a_quickstart_becomes_a_deployment_with_five_children_and_two_statuses(w
     assert children(world) == {
         "serviceaccounts": ["helper-agent"],
         "rolebindings": ["helper-agent"],
+        "networkpolicies": ["helper"],
         "services": ["helper"],
         "deployments": ["helper"],
         "configmaps": [f"helper-{revision}"],
     }
     of_the_instance = [write for write in writes if "helper" in write and "agents/status" not in write]
-    assert len(of_the_instance) <= 5 + 2, of_the_instance[5:]
+    assert len(of_the_instance) <= 6 + 2, of_the_instance[6:]
     assert sum(write.startswith("PATCH instances/status") for write in of_the_instance) <= 2
     assert [write for write in writes if "providers" in write] == ["PATCH providers/status stub"]
     status = (world.get(INSTANCE, "helper") or {})["status"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,6 +32,25 @@ class Operator:
 
     process: subprocess.Popen[bytes]
     log: Path
+
+    def health(self) -> tuple[int, str]:
+        """What the kubelet is told."""
+        port = re.findall(r"health and metrics on port (\d+)", self.log.read_text())[-1]
+        return self._ask(int(port), "/healthz")
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric's samples."""
+        port = re.findall(r"health and metrics on port (\d+)", self.log.read_text())[-1]
+        samples = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", self._ask(int(port), "/metrics")[1], re.MULTILINE)
+        return sum(map(float, samples))
+
+    def _ask(self, port: int, path: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        answer = response.status, response.read().decode()
+        connection.close()
+        return answer
 
     def kill(self) -> None:
         """SIGKILL: no chance to do anything."""

@@ -74,7 +74,8 @@ class ServerProcess:
         self.lines = []
         self._reader = asyncio.create_task(self._read())
         ready = await self.line(message="ready to serve")
-        self.url, self.ops_url = (f"http://127.0.0.1:{ready[port]}" for port in ("port", "ops_port"))
+        scheme = "https" if self.config.tls else "http"
+        self.url, self.ops_url = f"{scheme}://127.0.0.1:{ready['port']}", f"http://127.0.0.1:{ready['ops_port']}"
 
     def write_files(self) -> None:
         """The configuration, the provider's key and our own token."""
@@ -85,10 +86,14 @@ class ServerProcess:
 
     def write_key(self, key: str) -> None:
         """Replace the Secret's file as the kubelet does."""
-        file = self.folder / "secrets" / KEY_FILE
+        self.write_secret(KEY_FILE, key)
+
+    def write_secret(self, name: str, text: str) -> None:
+        """Replace a file of the secrets folder."""
+        file = self.folder / "secrets" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         new = file.with_suffix(".new")
-        new.write_text(key)
+        new.write_text(text)
         new.rename(file)
 
     def options(self) -> list[str]:

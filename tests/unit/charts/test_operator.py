@@ -1,10 +1,13 @@
 """The operator's Deployment and what stands beside it, for the default values and every switch."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gagarin.controller.settings import OPTIONS, parse
+from gagarin.cli.standins import CERTIFICATE
+from gagarin.controller.options import OPTIONS
+from gagarin.controller.settings import parse
 from tests.unit.charts.rendering import (
     CHARTS,
     Object,
@@ -103,6 +106,8 @@ def test_the_settings_reach_the_operator() -> None:
         "GAGARIN_NAMESPACES": "team-a,team-b",
         "GAGARIN_INSTANCE_IMAGE": "registry.example.com:5000/gagarin:1.2.3",
         "GAGARIN_IMAGE_PULL_POLICY": "Always",
+        "GAGARIN_INSTANCE_FS_GROUP": "65532",
+        "GAGARIN_INSTANCE_RUN_AS_USER": "65532",
         "GAGARIN_LEASE_NAME": "gagarin-operator",
         "GAGARIN_WORKERS": "3",
         "GAGARIN_MAX_CONCURRENT_ROLLOUTS": "5",
@@ -110,6 +115,65 @@ def test_the_settings_reach_the_operator() -> None:
         "GAGARIN_LOG_LEVEL": "debug",
         "GAGARIN_LOG_FORMAT": "text",
     }
+
+
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+FOR_INSTANCES = {
+    "proxy": {"http": "http://proxy:3128", "https": "http://proxy:3129", "noProxy": ".svc,10.0.0.0/8"},
+    "caBundle": PEM,
+    "imageMirrors": [{"from": "docker.io/", "to": "mirror/hub/"}, {"from": "ghcr.io/", "to": "mirror/ghcr/"}],
+    "imagePullSecrets": [{"name": "one"}, {"name": "two"}],
+    "apiServerCIDRs": ["10.0.0.1/32", "10.0.0.2/32"],
+}
+POLICY = {
+    "stdioImages": ["registry/tools/", "registry/other/"],
+    "annotationPrefixes": ["example.com/"],
+    "secretLabel": "example.com/agents=yes",
+}
+
+
+def test_what_instances_get_and_may_reaches_the_operator_only_when_it_is_said() -> None:
+    values = {"instances": FOR_INSTANCES, "policy": POLICY, "auth": {"tokenReview": True}}
+    plain, said = environment(render()), environment(render(values=values))
+    assert {name: value for name, value in said.items() if name not in plain} == {
+        "GAGARIN_INSTANCE_HTTP_PROXY": "http://proxy:3128",
+        "GAGARIN_INSTANCE_HTTPS_PROXY": "http://proxy:3129",
+        "GAGARIN_INSTANCE_NO_PROXY": ".svc,10.0.0.0/8",
+        "GAGARIN_INSTANCE_CA_BUNDLE": "/etc/gagarin/ca-bundle.pem",
+        "GAGARIN_API_SERVER_CIDR": "10.0.0.1/32,10.0.0.2/32",
+        "GAGARIN_IMAGE_MIRROR": "docker.io/=mirror/hub/,ghcr.io/=mirror/ghcr/",
+        "GAGARIN_INSTANCE_IMAGE_PULL_SECRET": "one,two",
+        "GAGARIN_POLICY_STDIO_IMAGE_PREFIX": "registry/tools/,registry/other/",
+        "GAGARIN_POLICY_ANNOTATION_PREFIX": "example.com/",
+        "GAGARIN_POLICY_SECRET_LABEL": "example.com/agents=yes",
+        "GAGARIN_TOKEN_REVIEW": "true",
+    }
+
+
+@pytest.mark.parametrize(("value", "name"), [("fsGroup", "FS_GROUP"), ("runAsUser", "RUN_AS_USER")])
+def test_ids_are_numbers_or_left_to_the_platform(value: str, name: str) -> None:
+    variable = f"GAGARIN_INSTANCE_{name}"
+    assert environment(render())[variable] == "65532"
+    assert environment(render(values={"instances": {value: 2_000_000_000}}))[variable] == "2000000000"
+    assert variable not in environment(render(values={"instances": {value: None}}))
+
+
+def test_the_ca_bundle_is_a_file_of_the_operator_and_a_change_starts_it_anew() -> None:
+    objects = render(values={"instances": {"caBundle": PEM}})
+    settings = only(objects, "ConfigMap")
+    assert settings["data"] == {"ca-bundle.pem": PEM}
+    mounted = {"name": "settings", "configMap": {"name": settings["metadata"]["name"]}}
+    assert pod_spec(objects)["volumes"] == [mounted]
+    (mount,) = container(objects)["volumeMounts"]
+    path = environment(objects)["GAGARIN_INSTANCE_CA_BUNDLE"]
+    assert path == f"{mount['mountPath']}/ca-bundle.pem"
+    assert mount["readOnly"] is True
+    other = render(values={"instances": {"caBundle": PEM.replace("MIIB", "MIIC")}})
+    assert annotations_of_pods(objects) != annotations_of_pods(other)
+
+
+def annotations_of_pods(objects: list[Object]) -> Any:
+    return only(objects, "Deployment")["spec"]["template"]["metadata"]["annotations"]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +186,18 @@ def test_the_operator_understands_every_setting_the_chart_gives_it(values: Objec
     assert settings.namespaces == tuple(values.get("watchNamespaces", ()))
     assert settings.workers == values.get("workers", 16)
     assert settings.max_concurrent_rollouts == values.get("maxConcurrentRollouts", 20)
+
+
+def test_the_operator_understands_what_instances_get_and_may(tmp_path: Path) -> None:
+    values = {"instances": FOR_INSTANCES, "policy": POLICY, "auth": {"tokenReview": True}}
+    (tmp_path / "ca.pem").write_text(CERTIFICATE)
+    given = environment(render(values=values)) | {"GAGARIN_INSTANCE_CA_BUNDLE": str(tmp_path / "ca.pem")}
+    settings = parse([], given)
+    assert set(given) <= {option.variable for option in OPTIONS}
+    assert settings.render().image_pull_secrets == ("one", "two")
+    assert settings.render().ca_bundle == CERTIFICATE
+    assert settings.policy.token_review is True
+    assert settings.policy.stdio_images == ("registry/tools/", "registry/other/")
 
 
 def test_the_charts_defaults_are_the_operators() -> None:
@@ -253,6 +329,17 @@ def test_metrics_are_offered_when_asked_for() -> None:
     assert rendered["metadata"]["labels"]["release"] == "prometheus"
 
 
+def test_the_metrics_port_can_be_closed_to_others() -> None:
+    assert of_kind(render(), "NetworkPolicy") == []
+    peers = [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]
+    spec = only(render(values={"networkPolicy": {"enabled": True, "from": peers}}), "NetworkPolicy")["spec"]
+    assert spec["podSelector"]["matchLabels"] == SELECTOR
+    assert spec["policyTypes"] == ["Ingress"]
+    assert spec["ingress"] == [{"ports": [{"port": "ops", "protocol": "TCP"}], "from": peers}]
+    open_to_all = only(render(values={"networkPolicy": {"enabled": True}}), "NetworkPolicy")["spec"]
+    assert "from" not in open_to_all["ingress"][0]
+
+
 def test_an_account_that_exists_is_used_and_not_made() -> None:
     objects = render(values={"serviceAccount": {"create": False, "name": "mine"}})
     assert of_kind(objects, "ServiceAccount") == []
@@ -299,6 +386,13 @@ def test_the_notes_warn_when_the_definitions_are_missing() -> None:
 
 def test_the_notes_name_the_namespaces_that_are_served() -> None:
     assert "serves the namespaces a, b." in notes(values={"watchNamespaces": ["a", "b"]})
+
+
+def test_the_notes_say_what_uninstalling_leaves() -> None:
+    left = "Uninstalling this release leaves every Provider, Model, Tool, Agent and Instance"
+    assert left in notes()
+    assert "answer nobody until it is installed again" in notes()
+    assert "answer nobody" not in notes(values={"clusterRoles": {"create": False}})
 
 
 def test_the_notes_say_where_the_roles_must_come_from() -> None:

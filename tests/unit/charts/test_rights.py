@@ -45,12 +45,16 @@ IN_A_NAMESPACE = set().union(
     *(rights(GROUP, kind, READ) for kind in KINDS),
     *(rights(GROUP, f"{kind}/status", {"patch"}) for kind in KINDS),
     rights(GROUP, "instances/finalizers", {"update"}),
-    rights("", "secrets", READ),
+    rights("", "secrets", CHILD),
     rights("", "configmaps", CHILD),
     rights("", "serviceaccounts", CHILD),
     rights("", "services", CHILD),
+    rights("", "persistentvolumeclaims", CHILD - {"delete"}),
     rights("", "pods", {"list", "watch", "patch"}),
     rights("apps", "deployments", CHILD),
+    rights("autoscaling", "horizontalpodautoscalers", CHILD),
+    rights("networking.k8s.io", "networkpolicies", CHILD),
+    rights("policy", "poddisruptionbudgets", CHILD),
     rights("apps", "replicasets", {"list", "watch"}),
     rights("rbac.authorization.k8s.io", "rolebindings", CHILD),
     rights("rbac.authorization.k8s.io", "clusterroles", {"bind"}, "gagarin-instance"),
@@ -110,6 +114,31 @@ def test_the_lease_is_the_only_thing_the_operator_writes_in_its_own_namespace(na
 def test_chat_servers_may_ask_about_their_callers_and_nothing_else() -> None:
     role = only(render(), "ClusterRole", "gagarin-instance")
     assert rights_of(role) == rights("authorization.k8s.io", "localsubjectaccessreviews", {"create"})
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "groups"),
+    [
+        ([], ["system:serviceaccounts"]),
+        (["a", "b"], ["system:serviceaccounts:a", "system:serviceaccounts:b"]),
+    ],
+)
+def test_with_token_reviews_the_accounts_that_are_served_may_ask_about_tokens_and_no_more(
+    namespaces: list[str], groups: list[str]
+) -> None:
+    objects = render(values={"watchNamespaces": namespaces, "auth": {"tokenReview": True}})
+    role = only(objects, "ClusterRole", "gagarin-token-reviewer")
+    assert rights_of(role) == rights("authentication.k8s.io", "tokenreviews", {"create"})
+    binding = only(objects, "ClusterRoleBinding", "gagarin-token-reviewer")
+    assert binding["roleRef"]["name"] == "gagarin-token-reviewer"
+    assert [(each["kind"], each["name"]) for each in binding["subjects"]] == [
+        ("Group", each) for each in groups
+    ]
+
+
+def test_the_operator_never_gets_a_right_on_bindings_of_the_cluster() -> None:
+    role = only(render(values={"auth": {"tokenReview": True}}), "ClusterRole", "gagarin-operator")
+    assert rights_of(role) == IN_A_NAMESPACE | rights("", "namespaces", READ)
 
 
 def status(verbs: set[str]) -> set[Right]:

@@ -45,6 +45,29 @@ from tests.unit.charts.rendering import CHARTS, Object, refusal, render
             "GAGARIN_WORKERS is one of the operator's own settings",
         ),
         ({"serviceAccount": {"create": False}}, "serviceAccount.name: name the account to use"),
+        ({"instances": {"proxy": {"https": "proxy:3128"}}}, "at '/instances/proxy/https'"),
+        ({"instances": {"proxy": {"noProxy": "a, b"}}}, "at '/instances/proxy/noProxy'"),
+        ({"instances": {"caBundle": "not PEM"}}, "at '/instances/caBundle'"),
+        ({"instances": {"imageMirrors": [{"from": "a/"}]}}, "missing property 'to'"),
+        (
+            {"instances": {"imageMirrors": [{"from": "a,b", "to": "c"}]}},
+            "at '/instances/imageMirrors/0/from'",
+        ),
+        ({"instances": {"imagePullSecrets": [{"name": ""}]}}, "at '/instances/imagePullSecrets/0/name'"),
+        ({"instances": {"fsGroup": 0}}, "at '/instances/fsGroup': minimum: got 0, want 1"),
+        ({"instances": {"runAsUser": "root"}}, "at '/instances/runAsUser': got string, want"),
+        ({"instances": {"apiServerCIDRs": ["10.0.0.1"]}}, "at '/instances/apiServerCIDRs/0'"),
+        ({"policy": {"stdioImages": [""]}}, "at '/policy/stdioImages/0'"),
+        ({"policy": {"annotationPrefixes": "a/"}}, "at '/policy/annotationPrefixes': got string, want array"),
+        ({"policy": {"secretLabel": "a=b=c"}}, "at '/policy/secretLabel'"),
+        ({"auth": {"tokenReview": "yes"}}, "at '/auth/tokenReview': got string, want boolean"),
+        ({"networkPolicy": {"from": {}}}, "at '/networkPolicy/from': got object, want array"),
+        ({"podMonitor": {"interval": "often"}}, "at '/podMonitor/interval'"),
+        ({"dashboard": {"labels": {"a": 1}}}, "at '/dashboard/labels/a': got number, want string"),
+        (
+            {"prometheusRule": {"enabled": True, "disabled": ["Mine"]}},
+            "prometheusRule.disabled: there is no alert Mine",
+        ),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_path(values: Object, said: str) -> None:
@@ -65,9 +88,9 @@ def test_the_schema_knows_every_value_and_no_other(chart: str) -> None:
     schema = json.loads((CHARTS / chart / "values.schema.json").read_text())
     values = yaml.safe_load((CHARTS / chart / "values.yaml").read_text())
     assert list(known_to(schema)) == ["global", *values]
-    for name in ("image", "instances", "log", "serviceAccount", "serviceMonitor"):
-        if name in values:
-            assert set(known_to(schema["properties"][name])) == set(values[name])
+    for name, section in values.items():
+        if schema["properties"][name].get("additionalProperties") is False and name != "resources":
+            assert set(known_to(schema["properties"][name])) == set(section), name
 
 
 def known_to(schema: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import io
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gagarin.cli.errors import CommandError, ManifestError
-from gagarin.cli.manifests import read_manifests
+from gagarin.cli.manifests import read, read_manifests
 
 AGENT = "apiVersion: gagarin.fyodorov.ai/v1alpha1\nkind: Agent\nmetadata:\n  name: {name}\n"
 
@@ -67,14 +68,17 @@ def test_string_data_of_a_secret_is_shown_as_data(tmp_path: Path) -> None:
     ("text", "line", "says"),
     [
         ("a: ]", 1, "not valid YAML"),
-        ("a: 2001-99-99", 1, "not valid YAML"),
-        ("? [a]\n: b", 1, "not valid YAML"),
-        ("[" * 20_000 + "]" * 20_000, 1, "a manifest is a mapping"),
+        ("a: 2001-99-99", 1, "apiVersion is missing"),
+        ("? [a]\n: b", 1, "a key is a string"),
+        ("[" * 100_000, 1, "nested more than 100 times"),
+        ("a: &x [1]\nb: *x", 2, "the alias *x is not taken"),
+        ("kind: A\nkind: B", 2, "the key 'kind' is there twice"),
         (AGENT.format(name="ok") + "---\n- just\n- a list\n", 6, "a manifest is a mapping"),
+        ("apiVersion: v1\nkind: A\nmetadata: {name: a, namespace: 3}\n", 3, "namespace is not a string"),
         ("apiVersion: v1\nmetadata: {name: a}\n", 1, "kind is missing"),
         ("kind: Agent\nmetadata: {name: a}\n", 1, "apiVersion is missing"),
         ("apiVersion: v1\nkind: Secret\n", 1, "this Secret has no metadata.name"),
-        ("apiVersion: v1\nkind: Secret\nmetadata: {name: 7}\n", 1, "this Secret has no metadata.name"),
+        ("apiVersion: v1\nkind: Secret\nmetadata: {name: 7}\n", 3, "this Secret has no metadata.name"),
         ("a: !!python/object:os.system {}\n", 1, "not valid YAML"),
     ],
 )
@@ -82,7 +86,7 @@ def test_a_mistake_names_the_file_and_the_line(tmp_path: Path, text: str, line: 
     file = written(tmp_path, text)
     with pytest.raises(ManifestError) as raised:
         read_manifests(file)
-    assert str(raised.value).startswith(f"{file}:{line}: ")
+    assert str(raised.value).startswith(f"{file}:{line}:")
     assert says in str(raised.value)
 
 
@@ -98,6 +102,71 @@ def test_nothing_to_read_is_an_error(tmp_path: Path) -> None:
         read_manifests(tmp_path)
     with pytest.raises(CommandError, match="no such file"):
         read_manifests(tmp_path / "absent")
+
+
+def test_json_and_the_standard_input_are_read_too(tmp_path: Path) -> None:
+    text = '{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}}'
+    written(tmp_path, text, "a.json")
+    found = read([tmp_path, Path("-")], stdin=io.StringIO(text.replace('"a"', '"b"')))
+    assert [(each.item["metadata"]["name"], Path(each.file).name) for each in found.manifests] == [
+        ("a", "a.json"),
+        ("b", "<stdin>"),
+    ]
+
+
+def test_the_namespace_for_those_that_name_none_can_be_chosen(tmp_path: Path) -> None:
+    named = AGENT.format(name="b") + "  namespace: team\n"
+    written(tmp_path, AGENT.format(name="a") + "---\n" + named)
+    found = read([tmp_path], namespace="mine").manifests
+    assert [each.item["metadata"]["namespace"] for each in found] == ["mine", "team"]
+
+
+def test_one_bad_document_does_not_hide_the_others(tmp_path: Path) -> None:
+    written(tmp_path, "a: ]", "a.yaml")
+    written(tmp_path, "kind: Agent\n---\n" + AGENT.format(name="good"), "b.yaml")
+    found = read([tmp_path])
+    assert [each.item["metadata"]["name"] for each in found.manifests] == ["good"]
+    assert [(Path(fault.file).name, fault.line) for fault in found.faults] == [("a.yaml", 1), ("b.yaml", 1)]
+
+
+def test_a_file_that_may_not_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(CommandError, match="Permission denied"):
+        read([written_file(tmp_path)])
+
+
+def written_file(folder: Path) -> Path:
+    file = folder / "a.yaml"
+    file.touch()
+    return file
+
+
+def test_a_kind_of_another_group_is_not_taken_for_ours(tmp_path: Path) -> None:
+    foreign = AGENT.replace("gagarin.fyodorov.ai/v1alpha1", "pkg.crossplane.io/v1").replace(
+        "Agent", "Provider"
+    )
+    written(tmp_path, foreign.format(name="a") + "---\n" + AGENT.format(name="b"))
+    assert [each["kind"] for each in read([tmp_path]).objects().values()] == ["Agent"]
+
+
+def test_a_place_is_that_of_the_key_or_of_the_nearest_thing_around(tmp_path: Path) -> None:
+    text = AGENT.format(name="a") + "spec:\n  tools:\n  - name: one\n    x: 1\n  - {name: two}\n"
+    (manifest,) = read([written(tmp_path, text)]).manifests
+    places = {
+        ("metadata", "name"): (4, 3),
+        ("spec",): (5, 1),
+        ("spec", "tools", 0, "x"): (8, 5),
+        ("spec", "tools", 1): (9, 5),
+        ("spec", "tools", "two", "name"): (9, 6),
+        ("spec", "tools", 7): (6, 3),
+        ("spec", "tools", "none"): (6, 3),
+        ("spec", "tools", 0, "x", "deeper"): (8, 5),
+        ("absent",): (1, 1),
+    }
+    assert {path: manifest.place(path)[1:] for path in places} == places
 
 
 @given(st.text(max_size=200))

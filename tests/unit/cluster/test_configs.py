@@ -15,7 +15,7 @@ def values(tmp_path: Path) -> Settings:
     """Settings whose key files hold their own names."""
     made = settings.read({"XDG_CACHE_HOME": str(tmp_path), "CLUSTER_API_RATE": "20"})
     made.keys.mkdir(parents=True)
-    for name in ("ca", "admin", "controller-manager", "scheduler", "proxy", keys.kubelet(made.node(1))):
+    for name in ("ca", *keys.SUBJECTS, keys.kubelet(made.node(1)), keys.kubelet(made.node(2))):
         (made.keys / f"{name}.crt").write_text(f"{name} certificate")
         (made.keys / f"{name}.key").write_text(f"{name} key")
     return made
@@ -31,7 +31,11 @@ def test_a_kubeconfig_embeds_its_keys(values: Settings) -> None:
 
 def test_the_first_node_has_the_control_planes_files_too(values: Settings) -> None:
     first = {path.name for path in configs.files(values, values.node(1))}
-    assert {"kubelet.kubeconfig", "proxy.kubeconfig", "scheduler.kubeconfig", "containerd.toml"} <= first
+    common = {"kubelet.kubeconfig", "proxy.kubeconfig", "netpol.kubeconfig", "containerd.toml"}
+    assert {*common, "scheduler.kubeconfig", "volumes.kubeconfig"} <= first
+    second = {path.name for path in configs.files(values, values.node(2))}
+    assert common <= second
+    assert not {"scheduler.kubeconfig", "volumes.kubeconfig"} & second
 
 
 def test_a_kubelet_keeps_to_its_own_cgroup(values: Settings) -> None:
@@ -54,9 +58,19 @@ def test_containerd_keeps_its_images_with_the_node(values: Settings) -> None:
 def test_the_control_plane_starts_with_its_store(values: Settings) -> None:
     plane = components.control_plane(values, values.node(1), Path("/bin"))
     names = [component.name for component in plane]
-    assert names == ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"]
+    assert names == ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "volumes"]
     assert plane[1].command[0] == "/bin/kube-apiserver"
     assert f"--service-account-issuer={components.ISSUER}" in plane[1].command
+
+
+def test_every_node_guards_its_own_pods(values: Settings) -> None:
+    node = values.node(2)
+    (netpol,) = (one for one in components.worker(values, node, Path("/bin")) if one.name == "netpol")
+    assert netpol.command == [
+        "/bin/netpol",
+        f"--kubeconfig={node.folder}/config/netpol.kubeconfig",
+        "--node=gagarin-node2",
+    ]
 
 
 def test_the_client_limit_reaches_the_controllers(values: Settings) -> None:

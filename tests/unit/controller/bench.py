@@ -9,6 +9,7 @@ from gagarin.controller.children import Children
 from gagarin.controller.events import Events
 from gagarin.controller.feeds import Feed, other_collections, our_collections
 from gagarin.controller.intake import Intake
+from gagarin.controller.plans import Plans
 from gagarin.controller.reconcile import Parts, Reconciler
 from gagarin.controller.referents import Referents
 from gagarin.controller.rollouts import Rollouts
@@ -17,6 +18,7 @@ from gagarin.controller.store import Store
 from gagarin.controller.workqueue import WorkQueue
 from gagarin.core.graph import Graph
 from gagarin.core.objects import Key, Object
+from gagarin.core.policy import Policy
 from gagarin.core.render import RenderSettings
 from tests.unit.controller.apiserver import FakeCluster
 from tests.unit.controller.clock import FakeTimers
@@ -24,15 +26,22 @@ from tests.unit.controller.clock import FakeTimers
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
+ALLOWED = Policy()  # everything
+
+
 class Bench:
     """`settle` does what the operator does until there is nothing left to do."""
 
-    def __init__(self, cluster: FakeCluster | None = None, *, rollouts: int = 20) -> None:
+    def __init__(
+        self, cluster: FakeCluster | None = None, *, rollouts: int = 20, policy: Policy = ALLOWED
+    ) -> None:
+        self.settings = RenderSettings(image="chat:1")
         self.cluster = cluster or FakeCluster()
         self.timers = FakeTimers()
         self.queue = WorkQueue(self.timers, jitter=lambda: 1.0)
         self.store = Store()
-        self.intake = Intake(self.store, Graph(), self.queue)
+        self.plans = Plans()
+        self.intake = Intake(self.store, Graph(), self.queue, self.plans)
         self.referents = Referents(self.cluster, self.intake)
         self.rollouts = Rollouts(rollouts, self.queue.add)
         self.told: list[tuple[str, str]] = []
@@ -43,11 +52,13 @@ class Bench:
                 cluster=self.cluster,
                 store=self.store,
                 intake=self.intake,
+                plans=self.plans,
                 referents=self.referents,
                 children=Children(self.cluster, self.store, clock),
                 rollouts=self.rollouts,
                 statuses=Statuses(self.cluster, self.store, self.events, clock),
-                settings=RenderSettings(image="chat:1"),
+                settings=lambda: self.settings,
+                policy=policy,
                 now=lambda: NOW,
             )
         )

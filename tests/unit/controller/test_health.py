@@ -77,8 +77,8 @@ async def test_the_metrics_count_resources_by_kind_and_readiness(address: str, b
     await bench.settle()
     bench.queue.add(KEY)
     text = (await get(f"{address}/metrics"))[1]
-    assert 'gagarin_objects{kind="Provider",ready="True"} 1.0' in text
-    assert 'gagarin_objects{kind="Agent",ready="False"} 1.0' in text
+    assert 'gagarin_objects{kind="Provider",ready="True",reason="Ready"} 1.0' in text
+    assert 'gagarin_objects{kind="Agent",ready="False",reason="RefNotFound"} 1.0' in text
     assert "gagarin_queue_depth 1.0" in text
 
 

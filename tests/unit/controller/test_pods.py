@@ -14,7 +14,7 @@ EARLY, NOON, LATE = (f"2030-01-01T{hour}:00:00Z" for hour in ("09", "12", "15"))
 
 
 def secret(modified: str = LATE, created: str = EARLY, version: str = "7") -> SecretVersion:
-    return SecretVersion("demo", "key", version, created, modified)
+    return SecretVersion("Secret", "demo", "key", version, created, modified)
 
 
 def pod(created: str = NOON, phase: str = "Running", **metadata: Any) -> Object:

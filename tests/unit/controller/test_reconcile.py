@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gagarin.controller.essence import CHILD_KINDS
 from gagarin.core.names import REVISION, SECRETS_REVISION, labels
 from gagarin.core.objects import Key, Object
 from gagarin.kube.errors import Forbidden, Invalid, KubeError, NotFound, Unavailable
@@ -15,9 +16,11 @@ from tests.unit.core import builders as b
 
 DEPLOYMENT = Key("Deployment", "demo", "support")
 SERVICE = Key("Service", "demo", "support")
+SECRET = Key("Secret", "demo", "openai")
 FRESH = [
     "apply ServiceAccount support-agent",
     "apply RoleBinding support-agent",
+    "apply NetworkPolicy support",
     "apply Service support",
     "apply Deployment support",
     "apply Instance/status support",
@@ -95,7 +98,7 @@ async def test_children_belong_to_their_instance(bench: Bench) -> None:
     uid = bench.cluster.add(b.instance())["metadata"]["uid"]
     await bench.settle()
     for key, item in bench.cluster.objects.items():
-        if key.kind in ("ServiceAccount", "RoleBinding", "ConfigMap", "Deployment", "Service"):
+        if key.kind in CHILD_KINDS and key != SECRET:
             (owner,) = item["metadata"]["ownerReferences"]
             assert (owner["kind"], owner["uid"], owner["controller"]) == ("Instance", uid, True)
 
@@ -196,12 +199,57 @@ async def test_a_fight_slows_down_and_is_told(bench: Bench) -> None:
         bench.cluster.edit(SERVICE, ("metadata", "labels", "app.kubernetes.io/name"), "theirs")
         bench.timers.advance(5)
         await bench.settle()
-    bench.cluster.edit(SERVICE, ("metadata", "labels", "app.kubernetes.io/name"), "theirs")
-    assert await bench.settle() == ["apply Instance/status support"]
     assert bench.condition("Instance", "support")[1] == "Conflicted"
+    bench.cluster.edit(SERVICE, ("metadata", "labels", "app.kubernetes.io/name"), "theirs")
+    assert await bench.settle() == []
     bench.timers.advance(5)
-    assert await bench.settle() == ["apply Service support", "apply Instance/status support"]
+    assert await bench.settle() == ["apply Service support"]
+    assert bench.condition("Instance", "support")[1] == "Conflicted"  # until it is seen to last
+    bench.timers.advance(9)
+    assert await bench.settle() == ["apply Instance/status support"]
     assert bench.condition("Instance", "support")[1] == "Ready"
+
+
+async def test_who_deletes_a_child_again_and_again_is_fought_no_more_than_who_edits_it(bench: Bench) -> None:
+    bench.cluster.add(b.instance())
+    await bench.settle()
+    writes = 0
+    for _ in range(60):
+        if SERVICE in bench.cluster.objects:
+            bench.cluster.remove(SERVICE)
+        writes += (await bench.settle()).count("apply Service support")
+        bench.timers.advance(1)
+    assert writes == 1 + 5  # at once, and then after 1, 2, 4, 8, 16 seconds
+    assert bench.condition("Instance", "support")[1] == "Conflicted"
+
+
+async def test_an_admission_plugin_that_changes_children_starts_no_loop() -> None:
+    class MeddlingCluster(FakeCluster):
+        """Takes away our mark, and puts in something else with every request."""
+
+        async def apply(self, item: Object, **options: Any) -> Object:
+            if item["kind"] == "Service":
+                annotations = {"seen": str(len(self.writes))}
+                item = {**item, "metadata": {**item["metadata"], "annotations": annotations}}
+            return await super().apply(item, **options)
+
+    bench = Bench(MeddlingCluster())
+    for item in (b.namespace("demo"), b.provider(), b.agent(), b.instance()):
+        bench.cluster.add(item)
+    writes = await bench.settle()
+    assert writes.count("apply Service support") == 1
+    bench.timers.advance(1000)
+    assert await bench.settle() == []
+
+
+async def test_a_child_that_is_fought_over_keeps_no_other_from_its_place(bench: Bench) -> None:
+    bench.cluster.add(b.instance())
+    await bench.settle()
+    for _ in range(5):
+        bench.cluster.remove(SERVICE) if SERVICE in bench.cluster.objects else None
+        await bench.settle()
+    bench.cluster.add(b.instance(replicas=0))
+    assert "apply Deployment support" in await bench.settle()
 
 
 async def test_a_foreign_object_is_never_taken_over(bench: Bench) -> None:
@@ -231,12 +279,8 @@ async def test_children_of_a_former_instance_are_waited_for(bench: Bench) -> Non
     recreated["metadata"]["uid"] = "uid-2"
     bench.cluster.add(recreated)
     assert await bench.settle() == ["apply Instance/status support"]
-    for key in [key for key in bench.cluster.objects if key.kind in ("Deployment", "Service", "RoleBinding")]:
+    for key in [key for key in bench.cluster.objects if key.kind in CHILD_KINDS and key != SECRET]:
         bench.cluster.remove(key)  # as garbage collection does
-    for name in (*bench.names("ConfigMap"), "support-agent"):
-        for kind in ("ConfigMap", "ServiceAccount"):
-            if Key(kind, "demo", name) in bench.cluster.objects:
-                bench.cluster.remove(Key(kind, "demo", name))
     assert "apply Deployment support" in await bench.settle()
 
 

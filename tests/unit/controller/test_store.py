@@ -94,7 +94,7 @@ def test_a_child_that_changes_its_label_changes_its_instance() -> None:
     "other",
     [
         item(1, "Service", labels={"gagarin.fyodorov.ai/instance": "support"}),
-        item(1, "Secret", labels=labels("support")),
+        item(1, "Namespace", labels=labels("support")),
         item(1, "Service"),
     ],
 )
@@ -123,13 +123,22 @@ def test_when_a_secret_was_modified_is_kept_without_who_did_it() -> None:
     assert store.modified(key) == ""
 
 
-def test_what_was_noted_of_a_version_does_not_hold_for_the_next() -> None:
+def test_what_was_noted_of_a_child_holds_until_our_fields_or_our_mark_change() -> None:
     store, key = Store(), Key("Service", "demo", "support")
-    store.put(child(1))
+    ours = [{"manager": "gagarin", "operation": "Apply", "fieldsV1": {"f:spec": {"f:type": {}}}}]
+
+    def seen(version: int, fields: list[Object], mark: str) -> str | None:
+        marks = {"gagarin.fyodorov.ai/applied": mark}
+        metadata = {"labels": labels("support"), "managedFields": fields, "annotations": marks}
+        store.put(item(version, "Service", "support", **metadata))
+        return store.found_applied(key)
+
+    assert seen(1, ours, "f") is None
     store.note_applied(key, "f")
-    assert store.found_applied(key) == "f"
-    store.put(child(2))
-    assert store.found_applied(key) is None
+    assert seen(2, ours, "f") == "f"
+    assert seen(3, [], "f") is None
+    store.note_applied(key, "f")
+    assert seen(4, [], "g") is None
 
 
 def test_keys_are_listed_by_kind_and_namespace() -> None:

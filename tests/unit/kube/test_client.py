@@ -121,7 +121,7 @@ async def test_a_list_is_read_page_by_page(server: Server, client: KubeClient) -
         ("ConfigMap", "b"),
     ]
     assert page.resource_version == "9"
-    assert server.requests[0][0].query["limit"] == "500"
+    assert server.requests[0][0].query["limit"] == "100"
     assert dict(server.last.query) == {"limit": "500", "labelSelector": "x=y", "continue": "more"}
 
 

@@ -34,8 +34,14 @@ def provider(url: str, **changed: Any) -> Provider:
 @asynccontextmanager
 async def model_at(url: str, secrets: Path, **changed: Any) -> AsyncIterator[ModelClient]:
     """A model of a provider at `url`, which does not pause between attempts."""
-    target = ModelTarget(provider=provider(url, **changed), model="small")
+    schema, cost = changed.pop("schema", None), changed.pop("cost", None)
+    target = ModelTarget(provider=provider(url, **changed), model="small", cost=cost)
     async with aiohttp.ClientSession() as session:
         yield ModelClient(
-            session, target, wire.Request(target), SecretFiles(secrets), Metrics(), pause=lambda _: 0.0
+            session,
+            target,
+            wire.Request(target, schema),
+            SecretFiles(secrets),
+            Metrics(),
+            pause=lambda _: 0.0,
         )

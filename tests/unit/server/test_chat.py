@@ -1,10 +1,9 @@
-"""Turns: what the model is given, what is kept, who waits."""
+"""Chats: what the model is given, what is kept, who waits, what is counted."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -13,70 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gagarin.core.config import Auth, Config, Limits, ModelTarget
-from gagarin.server.auth.identity import Caller
-from gagarin.server.body import Question
-from gagarin.server.chat import Chats, alternating
+from gagarin.server.chat import alternating
 from gagarin.server.errors import Problem
-from gagarin.server.history.sqlite import SqliteStore
-from gagarin.server.metrics import Metrics
 from gagarin.server.provider import ModelClient
+from gagarin.server.turns import Dialogue, Idempotency, Question
 from gagarin.server.wire import Message, Usage
-from tests.unit.server.auth.oracle import account, quiet
-from tests.unit.server.providing import model_at, provider
+from tests.unit.server.providing import model_at
+from tests.unit.server.turning import SYSTEM, Recorder, Rig
 from tests.unit.server.upstream import Upstream, answering, failing, piece, silent, sse, writing
 from tests.unit.server.waiting import until
 
 HELLO = Question("Hello")
-
-
-class Recorder:
-    """An output that remembers; `slow` makes it wait for each piece."""
-
-    def __init__(self) -> None:
-        self.events: list[object] = []
-        self.conversation: str | None = None
-
-    async def begin(self, conversation: str | None) -> None:
-        self.conversation = conversation
-        self.events.append("begin")
-
-    async def tokens(self, texts: list[str]) -> None:
-        self.events += texts
-
-    async def end(self, conversation: str | None, usage: Usage | None) -> None:
-        self.events += [usage, "end"]
-
-
-class Rig:
-    """Chats of one Instance, with a SQLite history."""
-
-    def __init__(self, folder: Path, models: Sequence[ModelClient], **limits: Any) -> None:
-        self.store = SqliteStore(folder, 10)
-        self.metrics = Metrics()
-        config = Config(
-            schema_version=1,
-            name="helper",
-            namespace="team-a",
-            revision="r1",
-            prompt=limits.pop("prompt", "Be kind."),
-            model=ModelTarget(provider=provider("http://unused"), model="small"),
-            auth=Auth(audiences=("a",)),
-            limits=Limits(**limits),
-        )
-        self.chats = Chats(config, models, self.store, quiet(), self.metrics)
-
-    def caller(self, name: str = "caller", *, seconds: float = 3600.0) -> Caller:
-        return Caller(account(name), time.time() + seconds)
-
-    async def kept(self, conversation: str | None) -> list[tuple[str, str]]:
-        found = await self.store.read(self.caller().owner, conversation or "", 100, None)
-        assert found is not None
-        return [(message.role, message.content) for message in found.messages]
-
-    async def only_conversation(self) -> str:
-        (found,) = (await self.store.page(self.caller().owner, 10, None)).conversations
-        return found.id
 
 
 @pytest.fixture
@@ -87,10 +33,8 @@ async def model(upstream: Upstream, tmp_path: Path) -> AsyncIterator[ModelClient
 
 @pytest.fixture
 async def rig(model: ModelClient, tmp_path: Path) -> AsyncIterator[Rig]:
-    made = Rig(tmp_path, [model])
-    await made.store.open()
-    yield made
-    await made.store.close()
+    async with Rig(tmp_path, [model]) as made:
+        yield made
 
 
 async def problem_of(call: Any) -> Problem:
@@ -100,16 +44,16 @@ async def problem_of(call: Any) -> Problem:
 
 
 async def test_the_model_gets_the_prompt_the_past_and_the_question(rig: Rig, upstream: Upstream) -> None:
-    first = await rig.chats.complete(rig.caller(), HELLO)
-    second = await rig.chats.complete(rig.caller(), Question("And now?", first.conversation))
-    assert second.conversation == first.conversation
+    _, conversation = await rig.chats.complete(rig.caller(), HELLO)
+    _, second = await rig.chats.complete(rig.caller(), Question("And now?", conversation))
+    assert second == conversation
     assert upstream.bodies[1]["messages"] == [
-        {"role": "system", "content": "Be kind."},
+        {"role": "system", "content": SYSTEM},
         {"role": "user", "content": "Hello"},
         {"role": "assistant", "content": "Good day."},
         {"role": "user", "content": "And now?"},
     ]
-    assert await rig.kept(first.conversation) == [
+    assert await rig.kept(conversation) == [
         ("user", "Hello"),
         ("assistant", "Good day."),
         ("user", "And now?"),
@@ -117,20 +61,12 @@ async def test_the_model_gets_the_prompt_the_past_and_the_question(rig: Rig, ups
     ]
 
 
-async def test_without_a_prompt_there_is_no_system_message(
-    model: ModelClient, upstream: Upstream, tmp_path: Path
-) -> None:
-    rig = Rig(tmp_path, [model], prompt="")
-    await rig.store.open()
-    await rig.chats.complete(rig.caller(), HELLO)
-    await rig.store.close()
-    assert upstream.bodies[0]["messages"] == [{"role": "user", "content": "Hello"}]
-
-
 async def test_a_streamed_answer_is_passed_on_and_kept(rig: Rig) -> None:
     output = Recorder()
     await rig.chats.stream(rig.caller(), HELLO, output)
-    assert output.events == ["begin", "Good", " day.", Usage(7, 3, 10), "end"]
+    assert output.events == ["begin", "Good", " day.", "end"]
+    assert output.answered is not None
+    assert output.answered.usage == Usage(7, 3, 10)
     assert await rig.kept(output.conversation) == [("user", "Hello"), ("assistant", "Good day.")]
     text = rig.metrics.text()
     assert b'gagarin_chat_tokens_total{kind="prompt"} 7.0' in text
@@ -174,21 +110,21 @@ async def test_an_unknown_conversation_is_a_404(rig: Rig) -> None:
 async def test_questions_to_one_conversation_are_answered_one_after_the_other(
     rig: Rig, upstream: Upstream
 ) -> None:
-    first = await rig.chats.complete(rig.caller(), Question("one"))
+    _, conversation = await rig.chats.complete(rig.caller(), Question("one"))
     upstream.behaviours = [silent(upstream.proceed), answering("three too")]
     upstream.asked.clear()
-    second = asyncio.create_task(rig.chats.complete(rig.caller(), Question("two", first.conversation)))
+    second = asyncio.create_task(rig.chats.complete(rig.caller(), Question("two", conversation)))
     await upstream.asked.wait()
-    third = asyncio.create_task(rig.chats.complete(rig.caller(), Question("three", first.conversation)))
+    third = asyncio.create_task(rig.chats.complete(rig.caller(), Question("three", conversation)))
 
     async def accepted() -> bool:
-        return len(await rig.kept(first.conversation)) == 4
+        return len(await rig.kept(conversation)) == 4
 
     await until(accepted)
     assert len(upstream.bodies) == 2
     upstream.proceed.set()
     await asyncio.gather(second, third)
-    assert [content for _, content in await rig.kept(first.conversation)] == [
+    assert [content for _, content in await rig.kept(conversation)] == [
         "one",
         "Good day.",
         "two",
@@ -202,13 +138,11 @@ async def test_questions_to_one_conversation_are_answered_one_after_the_other(
 async def test_an_answer_that_takes_too_long_is_a_504_that_says_which_limit(
     model: ModelClient, upstream: Upstream, tmp_path: Path
 ) -> None:
-    rig = Rig(tmp_path, [model], request_timeout=0.05)
-    await rig.store.open()
     upstream.behaviours = [silent(upstream.proceed)]
-    problem = await problem_of(rig.chats.complete(rig.caller(), HELLO))
+    async with Rig(tmp_path, [model], request_timeout=0.05) as rig:
+        problem = await problem_of(rig.chats.complete(rig.caller(), HELLO))
     assert (problem.status, problem.slug) == (504, "request-timeout")
     assert "limits.requestTimeout" in problem.detail
-    await rig.store.close()
 
 
 async def test_an_answer_ends_when_the_token_does(rig: Rig, upstream: Upstream) -> None:
@@ -227,25 +161,82 @@ async def test_when_a_model_fails_the_fallbacks_are_asked_in_order(
     upstream.behaviours = [failing(400), failing(404), answering("Here.")]
     async with AsyncExitStack() as stack:
         models = [await stack.enter_async_context(model_at(upstream.url, tmp_path)) for _ in range(4)]
-        rig = Rig(tmp_path, models)
-        await rig.store.open()
+        rig = await stack.enter_async_context(Rig(tmp_path, models))
         output = Recorder()
         if stream:
             await rig.chats.stream(rig.caller(), HELLO, output)
+            assert output.text == "Here."
         else:
-            assert (await rig.chats.complete(rig.caller(), HELLO)).answer == "Here."
-        await rig.store.close()
+            assert (await rig.chats.complete(rig.caller(), HELLO))[0].text == "Here."
     assert len(upstream.bodies) == 3
 
 
 async def test_when_all_models_fail_the_last_failure_is_told(upstream: Upstream, tmp_path: Path) -> None:
     upstream.behaviours = [failing(400), failing(404)]
-    async with model_at(upstream.url, tmp_path) as one, model_at(upstream.url, tmp_path) as two:
-        rig = Rig(tmp_path, [one, two])
-        await rig.store.open()
+    async with (
+        model_at(upstream.url, tmp_path) as one,
+        model_at(upstream.url, tmp_path) as two,
+        Rig(tmp_path, [one, two]) as rig,
+    ):
         problem = await problem_of(rig.chats.complete(rig.caller(), HELLO))
-        await rig.store.close()
     assert problem.detail == "provider team-a/openai answered 404"
+
+
+KEY = Idempotency("k", b"digest")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_repeated_question_gets_the_first_answer_and_no_model_is_asked(
+    rig: Rig, upstream: Upstream, *, stream: bool
+) -> None:
+    first, conversation = await rig.chats.complete(rig.caller(), Question("Hello", None, KEY))
+    if stream:
+        output = Recorder()
+        await rig.chats.stream(rig.caller(), Question("Hello", None, KEY), output)
+        assert output.events == ["begin", "Good day.", "end"]
+        again, where = output.answered, output.conversation
+    else:
+        again, where = await rig.chats.complete(rig.caller(), Question("Hello", None, KEY))
+    assert (again, where) == (first, conversation)
+    assert len(upstream.bodies) == 1
+
+
+async def test_a_dialogue_is_answered_and_nothing_of_it_is_kept(rig: Rig, upstream: Upstream) -> None:
+    messages = [Message("user", "Hello"), Message("assistant", "Good day."), Message("user", "And now?")]
+    answered = await rig.chats.complete_dialogue(rig.caller(), Dialogue(messages, "Answer in verse."))
+    output = Recorder()
+    await rig.chats.stream_dialogue(rig.caller(), Dialogue(messages), output)
+    assert answered.text == output.text == "Good day."
+    assert (output.events[0], output.events[-1], output.conversation) == ("begin", "end", None)
+    system = upstream.bodies[0]["messages"][0]
+    assert system == {"role": "system", "content": f"{SYSTEM}\n\nAnswer in verse."}
+    assert [message["content"] for message in upstream.bodies[1]["messages"][1:]] == [
+        "Hello",
+        "Good day.",
+        "And now?",
+    ]
+    assert not (await rig.store.page(rig.caller().owner, 10, None)).conversations
+
+
+async def test_what_an_answer_used_is_counted_to_its_caller(rig: Rig, upstream: Upstream) -> None:
+    await rig.chats.complete(rig.caller(), HELLO)
+    await rig.chats.complete_dialogue(rig.caller(), Dialogue([Message("user", "Hello")]))
+    (line,) = await rig.budgets.usage(rig.caller(), 1)
+    assert (line.model, line.chats, line.prompt_tokens, line.completion_tokens) == ("small", 2, 14, 6)
+
+
+async def test_a_caller_without_budget_is_refused_before_anything_is_kept(
+    model: ModelClient, upstream: Upstream, tmp_path: Path
+) -> None:
+    async with Rig(tmp_path, [model], tokens_per_day=5) as rig:
+        await rig.chats.complete(rig.caller(), HELLO)
+        for call in (
+            rig.chats.complete(rig.caller(), HELLO),
+            rig.chats.complete_dialogue(rig.caller(), Dialogue([Message("user", "Hello")])),
+        ):
+            assert (await problem_of(call)).status == 429
+        await rig.only_conversation()
+    assert len(upstream.bodies) == 1
 
 
 ROLES = st.sampled_from(["user", "assistant"])

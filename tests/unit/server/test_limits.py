@@ -1,24 +1,78 @@
-"""Slots are counted for each caller; a conversation is held by one turn at a time, in order."""
+"""Slots are shared fairly, without anybody being kept waiting."""
 
 from __future__ import annotations
 
-import asyncio
+from contextlib import ExitStack
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gagarin.server.errors import Problem
-from gagarin.server.limits import ChatSlots, Line
+from gagarin.server.limits import ChatSlots
 
 
-def test_a_caller_with_all_its_slots_taken_is_told_to_come_back() -> None:
-    slots = ChatSlots(2)
-    with slots.take("a"), slots.take("a"):
-        with pytest.raises(Problem) as caught, slots.take("a"):
-            pass
-        with slots.take("b"):
-            pass
-    assert caught.value.status == 429
-    assert caught.value.headers == {"Retry-After": "1"}
+def fill(stack: ExitStack, slots: ChatSlots, caller: str) -> int:
+    """Take slots until one is refused; how many it were."""
+    taken = 0
+    while True:
+        try:
+            stack.enter_context(slots.take(caller))
+        except Problem:
+            return taken
+        taken += 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "alone"), [(1, 1), (2, 1), (3, 2), (4, 3), (10, 7), (100, 75), (1000, 750)]
+)
+def test_a_caller_that_is_alone_gets_three_quarters(limit: int, alone: int) -> None:
+    with ExitStack() as stack:
+        assert fill(stack, ChatSlots(limit), "a") == alone
+
+
+def test_there_is_a_slot_for_everyone_who_has_none_until_all_are_taken() -> None:
+    slots = ChatSlots(10)
+    with ExitStack() as stack:
+        assert fill(stack, slots, "greedy") == 7
+        for name in ("a", "b", "c"):
+            stack.enter_context(slots.take(name))
+        with pytest.raises(Problem) as caught:
+            stack.enter_context(slots.take("late"))
+    assert (caught.value.status, caught.value.headers) == (429, {"Retry-After": "1"})
+    assert "none is left" in caught.value.detail
+
+
+def test_whoever_is_refused_learns_how_many_it_has() -> None:
+    slots = ChatSlots(4)
+    with ExitStack() as stack:
+        fill(stack, slots, "a")
+        with pytest.raises(Problem, match="you have 3 of them"):
+            stack.enter_context(slots.take("a"))
+
+
+def test_two_callers_that_want_everything_come_to_have_the_same() -> None:
+    slots = ChatSlots(70)
+    held: dict[str, list[ExitStack]] = {"a": [], "b": []}
+
+    def more(caller: str) -> None:
+        stack = ExitStack()
+        try:
+            stack.enter_context(slots.take(caller))
+        except Problem:
+            return
+        held[caller].append(stack)
+
+    for _ in range(200):
+        more("a")
+    for _ in range(200):  # a chat of each ends, and both want a new one
+        for caller in ("a", "b"):
+            if held[caller]:
+                held[caller].pop().close()
+            more("b")
+            more("a")
+    assert abs(len(held["a"]) - len(held["b"])) <= 2
+    assert len(held["a"]) + len(held["b"]) >= 58
 
 
 def test_a_slot_is_free_again_after_a_failure() -> None:
@@ -30,36 +84,14 @@ def test_a_slot_is_free_again_after_a_failure() -> None:
     assert not slots._taken
 
 
-async def test_turns_of_one_conversation_follow_each_other_in_order() -> None:
-    line = Line()
-    order: list[str] = []
-
-    async def take(name: str) -> bool:
-        async with line.turn("c") as waited:
-            order.append(f"{name} begins")
-            await asyncio.sleep(0)
-            order.append(f"{name} ends")
-            return waited
-
-    waited = await asyncio.gather(take("first"), take("second"), take("third"))
-    assert list(waited) == [False, True, True]
-    assert order == [f"{name} {what}" for name in ("first", "second", "third") for what in ("begins", "ends")]
-    assert not line._waiting
-
-
-async def test_conversations_do_not_wait_for_each_other() -> None:
-    line = Line()
-    async with line.turn("a"), line.turn("b") as waited:
-        assert not waited
-
-
-async def test_one_who_gives_up_waiting_leaves_the_line() -> None:
-    line = Line()
-    async with line.turn("c"):
-        waiting = asyncio.create_task(line.turn("c").__aenter__())
-        await asyncio.sleep(0)
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-    async with line.turn("c") as waited:
-        assert not waited
+@given(st.integers(1, 30), st.lists(st.sampled_from("abcd")))
+def test_there_are_never_more_than_the_limit_and_never_all_for_one(limit: int, callers: list[str]) -> None:
+    slots = ChatSlots(limit)
+    with ExitStack() as stack:
+        for caller in callers:
+            try:
+                stack.enter_context(slots.take(caller))
+            except Problem:
+                continue
+        assert slots._total == sum(slots._taken.values()) <= limit
+        assert limit == 1 or all(taken < limit for taken in slots._taken.values())

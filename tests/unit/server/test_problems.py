@@ -10,12 +10,12 @@ from gagarin.server.errors import Problem, ProviderError
 
 
 def test_a_document_has_the_members_of_rfc_9457() -> None:
-    assert problems.document(problems.invalid("#/input", "it is empty")) == {
+    assert msgspec.to_builtins(problems.document(problems.invalid("#/input", "it is empty"))) == {
         "type": "https://gagarin.fyodorov.ai/problems/invalid-field",
         "title": "A field is wrong",
         "status": 422,
         "detail": "#/input: it is empty",
-        "errors": [{"pointer": "#/input", "detail": "it is empty"}],
+        "errors": ({"pointer": "#/input", "detail": "it is empty"},),
     }
 
 

@@ -62,6 +62,12 @@ async def test_a_whole_answer(model: ModelClient, upstream: Upstream) -> None:
     assert upstream.bodies == [{"model": "small", "messages": [{"role": "user", "content": "Hello"}]}]
 
 
+async def test_a_long_dialogue_is_sent_whole(model: ModelClient, upstream: Upstream) -> None:
+    text = "x" * 2 * 1024 * 1024
+    await model.complete([Message("user", text)])
+    assert upstream.bodies[0]["messages"] == [{"role": "user", "content": text}]
+
+
 async def test_a_streamed_answer(model: ModelClient, upstream: Upstream) -> None:
     assert await streamed(model) == ("Good day.", Usage(7, 3, 10))
     assert upstream.bodies[0]["stream"] is True

@@ -111,9 +111,21 @@ def test_what_never_ends_is_an_error(chunks: list[bytes]) -> None:
 
 @given(st.lists(st.text(), max_size=5))
 def test_tokens_can_be_read_back(texts: list[str]) -> None:
-    events = parse(sse.tokens(texts))
+    events = parse(sse.tokens(texts, b"stream.", 1))
     assert [msgspec.json.decode(event) for event in events] == [{"text": text} for text in texts]
 
 
-def test_an_event_has_a_name_and_json() -> None:
-    assert sse.event("done", {"conversation": "a\nb"}) == b'event: done\ndata: {"conversation":"a\\nb"}\n\n'
+def test_each_token_has_its_own_id() -> None:
+    assert sse.tokens(["a", "b"], b"stream.", 9) == (
+        b'event: token\ndata: {"text":"a"}\nid: stream.9\n\nevent: token\ndata: {"text":"b"}\nid: stream.10\n\n'
+    )
+
+
+def test_an_event_has_a_name_and_json_and_an_id_if_it_is_given_one() -> None:
+    done = {"conversation": "a\nb"}
+    assert sse.event("done", done) == b'event: done\ndata: {"conversation":"a\\nb"}\n\n'
+    assert sse.event("done", done, b"s.", 2) == b'event: done\ndata: {"conversation":"a\\nb"}\nid: s.2\n\n'
+
+
+def test_a_heartbeat_and_a_nameless_event_are_what_parsers_expect() -> None:
+    assert parse(sse.HEARTBEAT + sse.message(b"[DONE]")) == [b"[DONE]"]

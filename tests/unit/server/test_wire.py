@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from gagarin.core.config import ModelTarget, Provider, ProviderType
 from gagarin.server import wire
-from gagarin.server.wire import Message, Nonsense, Reply, Request, Usage
+from gagarin.server.toolcalls import MAX_CALLS, Call
+from gagarin.server.wire import Message, Nonsense, Offer, Reply, Request, Usage
 from tests.unit.server.upstream import FINISH, USAGE, USED, completion, piece
 
 HELLO = [Message("user", "Hello")]
@@ -73,7 +74,7 @@ def test_a_whole_reply_has_text_and_usage() -> None:
 )
 def test_a_reply_without_content_is_empty_or_the_refusal(message: dict[str, Any], text: str) -> None:
     reply = wire.completion(msgspec.json.encode({"choices": [{"message": message}]}))
-    assert reply == Reply(text, None)
+    assert (reply.text, reply.finish) == (text, "refusal" if text else "stop")
 
 
 @pytest.mark.parametrize(
@@ -100,12 +101,14 @@ def test_anything_else_is_nonsense(body: bytes) -> None:
 )
 def test_an_event_that_is_no_chunk_is_nonsense(data: bytes) -> None:
     with pytest.raises(Nonsense):
-        wire.chunk(data)
+        wire.chunks([data])
+    with pytest.raises(Nonsense):
+        wire.chunks([msgspec.json.encode(FINISH), data])
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_do_anything_worse_than_nonsense(data: bytes) -> None:
-    for read in (wire.chunk, wire.completion):
+    for read in (wire.completion, lambda one: wire.chunks([one]), lambda one: wire.chunks([one, one])):
         try:
             read(data)
         except Nonsense:
@@ -113,15 +116,19 @@ def test_no_bytes_do_anything_worse_than_nonsense(data: bytes) -> None:
     wire.error_code(data)
 
 
-def test_a_chunk_has_a_piece_of_text() -> None:
-    chunk = wire.chunk(msgspec.json.encode(piece("Good")))
-    assert (chunk.text, chunk.finished, chunk.usage) == ("Good", False, None)
+def said(event: object) -> str | None:
+    """The text in an event; None: there is no message in it."""
+    (found,) = wire.chunks([msgspec.json.encode(event)])
+    delta = found.choices[0].delta if found.choices else None
+    return None if delta is None else delta.text
 
 
-def test_the_last_chunks_have_the_end_and_the_usage() -> None:
-    assert wire.chunk(msgspec.json.encode(FINISH)).finished
-    used = wire.chunk(msgspec.json.encode(USED))
-    assert (used.text, used.finished, wire.usage_of(used.usage)) == ("", False, Usage(**USAGE))
+def test_events_of_one_read_are_decoded_together() -> None:
+    first, finish, used = wire.chunks([msgspec.json.encode(one) for one in (piece("Good"), FINISH, USED)])
+    assert first.choices[0].delta is not None
+    assert (first.choices[0].delta.text, first.choices[0].finish_reason, first.usage) == ("Good", None, None)
+    assert finish.choices[0].finish_reason == "stop"
+    assert (used.choices, wire.usage_of(used.usage)) == ([], Usage(**USAGE))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +150,7 @@ def test_a_usage_that_cannot_be_read_does_not_spoil_the_answer(counted: object, 
     "delta", [None, {}, {"role": "assistant", "content": ""}, {"content": None}, {"tool_calls": []}]
 )
 def test_a_chunk_may_hold_no_text(delta: object) -> None:
-    assert wire.chunk(msgspec.json.encode({"choices": [{"delta": delta}]})).text == ""
+    assert not said({"choices": [{"delta": delta}]})
 
 
 @pytest.mark.parametrize(
@@ -161,3 +168,56 @@ def test_a_chunk_may_hold_no_text(delta: object) -> None:
 )
 def test_the_code_of_an_error_is_a_short_plain_word_or_nothing(body: object, code: str | None) -> None:
     assert wire.error_code(msgspec.json.encode(body)) == code
+
+
+def test_a_content_in_parts_is_their_text() -> None:
+    content = [{"type": "thinking", "thinking": []}, {"type": "text", "text": "Good"}, {"text": " day."}]
+    assert said({"choices": [{"delta": {"content": content}}]}) == "Good day."
+
+
+def test_a_reply_may_call_tools_and_the_legacy_way_is_ignored() -> None:
+    message = {
+        "content": None,
+        "function_call": {"name": "old", "arguments": "{}"},
+        "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": {"x": 1}}}],
+    }
+    reply = wire.completion(msgspec.json.encode({"choices": [{"message": message}]}))
+    assert reply.calls == (Call("a", "f", '{"x":1}'),)
+
+
+def test_a_reply_with_too_many_calls_is_nonsense() -> None:
+    message = {"tool_calls": [{"function": {"name": "f"}}] * (MAX_CALLS + 1)}
+    with pytest.raises(Nonsense):
+        wire.completion(msgspec.json.encode({"choices": [{"message": message}]}))
+
+
+@pytest.mark.parametrize(
+    ("reason", "finish"),
+    [
+        (None, "stop"),
+        ("eos", "stop"),
+        ("LENGTH", "length"),
+        ("max_tokens", "length"),
+        ("safety", "content_filter"),
+    ],
+)
+def test_the_many_words_for_an_end_are_made_few(reason: str | None, finish: str) -> None:
+    assert wire.finish_of(reason, refused=False) == finish
+
+
+def test_functions_are_offered_only_when_there_are_some() -> None:
+    target = ModelTarget(provider=Provider(name="p", namespace="n", type="OpenAI", url="u"), model="m")
+    function = wire.definition("f", "Does it.", {"type": "object"})
+    body = msgspec.json.decode(Request(target).body(HELLO, stream=False, offer=Offer((function,))))
+    assert body["tools"] == [
+        {
+            "type": "function",
+            "function": {"name": "f", "description": "Does it.", "parameters": {"type": "object"}},
+        }
+    ]
+    assert "tool_choice" not in body
+    assert "tools" not in msgspec.json.decode(Request(target).body(HELLO, stream=False, offer=Offer()))
+
+
+def test_usages_add_up() -> None:
+    assert Usage(1, 2, 3) + Usage(10, 20, 30) == Usage(11, 22, 33)

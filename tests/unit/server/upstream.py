@@ -59,6 +59,27 @@ def piece(text: str) -> dict[str, Any]:
     return {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
 
 
+def called(name: str, arguments: Any, *, id: str = "", index: int = 0) -> dict[str, Any]:  # noqa: A002  # the wire's
+    """A tool call, as it stands in a reply; whatever is no text is sent as JSON text."""
+    text = arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()
+    return {"index": index, "id": id, "type": "function", "function": {"name": name, "arguments": text}}
+
+
+def calling(*calls: dict[str, Any], text: str = "", finish: str = "tool_calls") -> Behaviour:
+    """A reply that calls tools, after some text; streamed, each call is an event of its own."""
+
+    async def behave(request: web.Request) -> web.StreamResponse:
+        if not (await request.json()).get("stream"):
+            message = {"role": "assistant", "content": text or None, "tool_calls": calls}
+            choice = {"index": 0, "message": message, "finish_reason": finish}
+            return web.json_response({"choices": [choice], "usage": USAGE})
+        parts = [{"choices": [{"index": 0, "delta": {"tool_calls": [one]}}]} for one in calls]
+        end = {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}
+        return await writing(sse(*([piece(text)] if text else []), *parts, end, USED, DONE))(request)
+
+    return behave
+
+
 FINISH = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 USED = {"choices": [], "usage": USAGE}
 DONE = b"[DONE]"

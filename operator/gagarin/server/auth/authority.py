@@ -1,15 +1,16 @@
-"""What the API server is asked: its public keys, and whether somebody may do something to this Instance."""
+"""What the API server is asked: its public keys or whom a token speaks for, and whether somebody may do something
+to this Instance."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal, Protocol
 
 from gagarin.kube.client import KubeClient
 from gagarin.kube.errors import EndpointError, KubeError
-from gagarin.kube.reviews import ResourceAttributes, SubjectAccessReviewSpec
+from gagarin.kube.reviews import ResourceAttributes, SubjectAccessReviewSpec, TokenDecision
 from gagarin.server.auth.identity import Identity
 from gagarin.server.errors import AuthorityUnavailable
 
@@ -20,10 +21,14 @@ Verb = Literal["create", "get", "delete", "impersonate"]
 
 
 class Authority(Protocol):
-    """Both raise `AuthorityUnavailable` when there is no answer, whatever the reason."""
+    """Each raises `AuthorityUnavailable` when there is no answer, whatever the reason."""
 
     async def jwks(self) -> bytes:
         """The JWKS document of the ServiceAccount token issuer."""
+        ...
+
+    async def token(self, token: str, audiences: Sequence[str]) -> TokenDecision:
+        """Whom a token for one of the audiences speaks for."""
         ...
 
     async def review(self, identity: Identity, verb: Verb) -> bool:
@@ -47,6 +52,11 @@ class KubeAuthority:
         """GET /openid/v1/jwks."""
         async with _an_answer():
             return await self._client.jwks()
+
+    async def token(self, token: str, audiences: Sequence[str]) -> TokenDecision:
+        """A TokenReview. It needs a right that is the cluster's to give: `create` on tokenreviews."""
+        async with _an_answer():
+            return await self._client.token_review(token, audiences)
 
     async def review(self, identity: Identity, verb: Verb) -> bool:
         """A LocalSubjectAccessReview."""

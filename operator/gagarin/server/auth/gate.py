@@ -2,7 +2,8 @@
 
 Somebody who speaks for another (the gateway) says so with Kubernetes' own `Impersonate-*` headers. Then
 RBAC is asked twice: whether it may impersonate on this Instance's chat at all, and whether the other may do
-what is asked. Each decision is one audit line.
+what is asked. Each decision is one audit line: `user` is for whom something was asked, `via` who asked for it if
+that is somebody else, `verb` what, `decision` what became of it.
 """
 
 from __future__ import annotations
@@ -14,17 +15,20 @@ from gagarin.server import problems
 from gagarin.server.auth.access import Access
 from gagarin.server.auth.authority import Verb
 from gagarin.server.auth.identity import Caller, Identity
-from gagarin.server.auth.tokens import Verified, Verifier
+from gagarin.server.auth.tokens import TokenVerifier, Verified
 from gagarin.server.errors import AuthorityUnavailable, Problem, TokenRefused
 from gagarin.server.logs import Log
 from gagarin.server.metrics import Metrics
 
 END_USER_HEADER = "Gagarin-End-User"
 MAX_END_USER = 256
+MAX_TOKEN = 16_384  # characters; a cluster's own tokens have some 1,500
 MAX_NAME = 1024
+MAX_AUDITED = 256
 MAX_GROUPS = 256
 _IMPERSONATE = "impersonate-"
 _USER, _UID, _GROUP = "Impersonate-User", "Impersonate-Uid", "Impersonate-Group"
+_UNDERSTOOD = frozenset(name.lower() for name in (_USER, _UID, _GROUP))
 
 
 class Headers(Protocol):
@@ -40,7 +44,7 @@ class Gate:
 
     def __init__(
         self,
-        verifier: Verifier,
+        verifier: TokenVerifier,
         access: Access,
         instance: str,
         audiences: tuple[str, ...],
@@ -70,9 +74,10 @@ class Gate:
             verified = await self._verify(headers.get("Authorization", ""))
             who["user"] = verified.identity.user
             identity = verified.identity
-            if any(name.lower().startswith(_IMPERSONATE) for name in headers):
-                identity = await self._impersonated(verified, headers)
-                who["user"], who["via"] = identity.user, verified.identity.user
+            if claimed := [name for name in headers if name.lower().startswith(_IMPERSONATE)]:
+                who["via"] = verified.identity.user
+                who["user"] = _audited(headers.get(_USER, ""))
+                identity = await self._impersonated(verified, headers, claimed)
             await self._require(identity, verb)
         except AuthorityUnavailable as error:
             raise problems.access_unknown() from error
@@ -82,13 +87,18 @@ class Gate:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise problems.no_token(self._audiences)
+        if len(token) > MAX_TOKEN or not token.isascii():
+            raise problems.unauthorized("the token is refused: no ServiceAccount token looks like that")
         try:
             return await self._verifier.verify(token.strip())
         except TokenRefused as error:
             raise problems.unauthorized(f"the token is refused: {error}") from error
 
-    async def _impersonated(self, verified: Verified, headers: Headers) -> Identity:
+    async def _impersonated(self, verified: Verified, headers: Headers, claimed: Sequence[str]) -> Identity:
         await self._require(verified.identity, "impersonate")
+        if unknown := [name for name in claimed if name.lower() not in _UNDERSTOOD]:
+            # Such as Impersonate-Extra-Scopes, which may narrow what somebody may do: not to be overlooked.
+            raise problems.invalid_header(_audited(unknown[0]), "it is not supported here")
         user = _name(headers, _USER)
         if not user:
             raise problems.invalid_header(_USER, "it is needed beside the other Impersonate headers")
@@ -123,3 +133,8 @@ def _name(headers: Headers, header: str) -> str:
 
 def _is_name(value: str) -> bool:
     return 0 < len(value) <= MAX_NAME and value.isprintable()
+
+
+def _audited(value: str) -> str:
+    """What somebody claims, as it may stand in a log."""
+    return ascii(value[:MAX_AUDITED])[1:-1]

@@ -1,15 +1,17 @@
 """The cluster's public keys for ServiceAccount tokens, kept fresh.
 
 The whole set is replaced at every refresh, so that a key the cluster withdrew stops counting. A token with an
-unknown key id asks for a refresh at most every few seconds, whatever is thrown at us. While the API server is
-unreachable the last set stays: what it lets through still has to pass the access check.
+unknown key id waits for a refresh, of which there is one every few seconds at most, whatever is thrown at us: the
+first tokens of a key that the cluster has just begun to use are late, not refused. Few wait at a time, and none
+for a key that the last refresh did not have. While the API server is unreachable the last set stays: what it lets
+through still has to pass the access check.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,6 +24,7 @@ from gagarin.server.logs import Log
 
 REFRESH_SECONDS = 270.0
 UNKNOWN_KEY_SECONDS = 5.0
+MAX_WAITING = 64
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 _CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 
@@ -74,6 +77,7 @@ class KeyRing:
         log: Log,
         changed: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._authority = authority
         self._log = log
@@ -81,7 +85,11 @@ class KeyRing:
         self._monotonic = monotonic
         self._document = b""
         self._keys: dict[str, SigningKey] = {}
-        self._asked: float | None = None
+        self._sleep = sleep
+        self._asked = float("-inf")
+        self._refreshes = 0
+        self._waiting = 0
+        self._missing: set[str] = set()  # the unknown ids that the last refresh was asked for
         self._failures = 0
         self._lock = asyncio.Lock()
 
@@ -98,13 +106,19 @@ class KeyRing:
         """The key with this id. Raises `UnknownKey`, or `AuthorityUnavailable` when we cannot know."""
         if key := self._keys.get(kid):
             return key
-        async with self._lock:
-            if kid not in self._keys and self._may_ask():
-                await self._refresh()
+        if self._pause_left() > 0:
+            self._raise_if_unreachable()
+        if self._waiting >= MAX_WAITING or (kid in self._missing and self._pause_left() > 0):
+            raise UnknownKey
+        self._waiting += 1
+        try:
+            await self._look_for(kid)
+        finally:
+            self._waiting -= 1
         if key := self._keys.get(kid):
             return key
-        if self._failures:
-            raise AuthorityUnavailable("the key set could not be fetched a moment ago")
+        self._raise_if_unreachable()
+        self._missing.add(kid)
         raise UnknownKey
 
     async def refresh(self) -> None:
@@ -122,7 +136,7 @@ class KeyRing:
     async def keep_fresh(self) -> None:
         """Refresh for ever: regularly, and sooner after a failure."""
         while True:
-            await asyncio.sleep(self._pause())
+            await self._sleep(self._pause())
             await self.try_refresh()
 
     def _pause(self) -> float:
@@ -130,11 +144,27 @@ class KeyRing:
             return REFRESH_SECONDS
         return RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS)) - 1]
 
-    def _may_ask(self) -> bool:
-        return self._asked is None or self._monotonic() - self._asked >= UNKNOWN_KEY_SECONDS
+    def _raise_if_unreachable(self) -> None:
+        if self._failures:
+            raise AuthorityUnavailable("the key set could not be fetched a moment ago")
+
+    async def _look_for(self, kid: str) -> None:
+        """Wait for a refresh that begins after now; the first one who waits makes it."""
+        known = self._refreshes
+        async with self._lock:
+            if kid in self._keys or self._refreshes != known:
+                return
+            if (left := self._pause_left()) > 0:
+                await self._sleep(left)
+            await self._refresh()
+
+    def _pause_left(self) -> float:
+        return self._asked + UNKNOWN_KEY_SECONDS - self._monotonic()
 
     async def _refresh(self) -> None:
         self._asked = self._monotonic()
+        self._refreshes += 1
+        self._missing.clear()
         try:
             document = await self._authority.jwks()
             keys = parse(document)

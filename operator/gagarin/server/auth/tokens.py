@@ -10,9 +10,9 @@ from __future__ import annotations
 import time
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 from joserfc import jws
@@ -39,23 +39,46 @@ class _Header(msgspec.Struct):
     crit: list[str] | None = None
 
 
-class _Named(msgspec.Struct):
+class Named(msgspec.Struct):
+    """A ServiceAccount."""
+
     name: str
     uid: str
 
 
-class _Kubernetes(msgspec.Struct):
+class Kubernetes(msgspec.Struct):
+    """The claims that are Kubernetes' own."""
+
     namespace: str
-    serviceaccount: _Named
+    serviceaccount: Named
 
 
-class _Claims(msgspec.Struct):
+class Claims(msgspec.Struct):
+    """What a ServiceAccount token says. Only these are decoded, however many there are."""
+
     iss: str
     sub: str
     exp: float
     aud: str | list[str]
-    kubernetes: _Kubernetes = msgspec.field(name="kubernetes.io")
+    kubernetes: Kubernetes = msgspec.field(name="kubernetes.io")
     nbf: float = 0.0
+
+
+class TokenVerifier(Protocol):
+    """Finds out who a token speaks for."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can find out anything."""
+        ...
+
+    async def verify(self, token: str) -> Verified:
+        """Who the token speaks for. Raises `TokenRefused`, or `AuthorityUnavailable` when nobody can say."""
+        ...
+
+    async def keep_fresh(self) -> None:
+        """What has to go on in the background, for ever."""
+        ...
 
 
 class _Issuer(msgspec.Struct):
@@ -63,7 +86,7 @@ class _Issuer(msgspec.Struct):
 
 
 _header_decoder = msgspec.json.Decoder(_Header)
-_claims_decoder = msgspec.json.Decoder(_Claims)
+_claims_decoder = msgspec.json.Decoder(Claims)
 _NOT_A_JWT = "it is not a signed JWT"
 
 
@@ -83,10 +106,19 @@ class Verifier:
     ) -> None:
         self._keys = keys
         self._issuer = issuer
-        self._audiences = frozenset(audiences)
+        self._audiences = audiences
         self._now = now
         self._cache: dict[bytes, Verified] = {}
         keys.on_change(self._cache.clear)
+
+    @property
+    def ready(self) -> bool:
+        """Whether there are keys."""
+        return self._keys.loaded
+
+    async def keep_fresh(self) -> None:
+        """Keep the keys fresh."""
+        await self._keys.keep_fresh()
 
     async def verify(self, token: str) -> Verified:
         """Who the token speaks for. Raises `TokenRefused`, or `AuthorityUnavailable` without keys."""
@@ -117,17 +149,8 @@ class Verifier:
             raise TokenRefused("its header asks for extensions")
         return key
 
-    def _judge(self, claims: _Claims) -> Verified:
-        now = self._now()
-        if claims.iss != self._issuer:
-            raise TokenRefused("its issuer is not this cluster")
-        audiences = [claims.aud] if isinstance(claims.aud, str) else claims.aud
-        if self._audiences.isdisjoint(audiences):
-            raise TokenRefused(f"its audience is not {' or '.join(sorted(self._audiences))}")
-        if claims.exp <= now:
-            raise TokenRefused("it has expired")
-        if claims.nbf > now + CLOCK_SKEW:
-            raise TokenRefused("it is not valid yet")
+    def _judge(self, claims: Claims) -> Verified:
+        check(claims, self._issuer, self._audiences, self._now())
         account = claims.kubernetes.serviceaccount
         identity = service_account(claims.iss, claims.kubernetes.namespace, account.name, account.uid)
         if claims.sub != identity.user:
@@ -135,11 +158,32 @@ class Verifier:
         return Verified(identity, claims.exp)
 
 
-def _signed_claims(token: str, key: SigningKey) -> _Claims:
+def check(claims: Claims, issuer: str, audiences: Collection[str], now: float) -> None:
+    """Raises `TokenRefused` for claims that cannot be right here and now."""
+    if claims.iss != issuer:
+        raise TokenRefused("its issuer is not this cluster")
+    if set(audiences).isdisjoint([claims.aud] if isinstance(claims.aud, str) else claims.aud):
+        raise TokenRefused(f"its audience is not {' or '.join(sorted(audiences))}")
+    if claims.exp <= now:
+        raise TokenRefused("it has expired")
+    if claims.nbf > now + CLOCK_SKEW:
+        raise TokenRefused("it is not valid yet")
+
+
+def unverified_claims(token: str) -> Claims:
+    """What a token says, whoever signed it. Raises `TokenRefused`."""
+    return _claims(_segment(token, 1))
+
+
+def _signed_claims(token: str, key: SigningKey) -> Claims:
     try:
         payload = jws.deserialize_compact(token, key.key, algorithms=[key.algorithm]).payload
     except (JoseError, ValueError) as error:
         raise TokenRefused("its signature is wrong") from error
+    return _claims(payload)
+
+
+def _claims(payload: bytes) -> Claims:
     try:
         return _claims_decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -9,17 +9,21 @@ from __future__ import annotations
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
+from gagarin.server import problems
+from gagarin.server.accounts import KEPT_DAYS, Account, Sums, day_of
+from gagarin.server.answers import Answered
 from gagarin.server.auth.identity import Owner
 from gagarin.server.errors import StartError
-from gagarin.server.history.store import Conversation, Page, StoredMessage, Summary, Turn
+from gagarin.server.history import migrations, rows
+from gagarin.server.history.store import REPEATABLE_SECONDS, Conversation, Held, Page, Turn
+from gagarin.server.turns import Idempotency
 from gagarin.server.wire import Message
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 PRAGMAS = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
@@ -42,24 +46,29 @@ class Database:
         """Close the file; the write-ahead log is merged into it."""
         self._connection.close()
 
-    def accept(self, owner: Owner, conversation: str | None, text: str) -> Turn | None:
+    def accept(
+        self, owner: Owner, conversation: str | None, text: str, idempotency: Idempotency | None = None
+    ) -> Turn | None:
         """Keep a question. None: no such conversation of this owner."""
         now = self._now()
         with self._transaction() as sql:
-            if conversation is None:
-                conversation, number = self._begin(owner, now), 1
-            elif (number := self._continue(owner, conversation, now)) == 0:
-                return None
-            sql.execute(
-                "INSERT INTO messages VALUES (?, ?, 0, 'user', ?, ?)", (conversation, number, text, now)
-            )
-            return Turn(conversation, number, self._past(conversation, number))
+            if idempotency is None:
+                return self._accept(owner, conversation, text, now)
+            if (known := self._repeated(owner, conversation, idempotency, now)) is not None:
+                return known
+            if (turn := self._accept(owner, conversation, text, now)) is not None:
+                key = (*owner, conversation or "", idempotency.key, idempotency.digest)
+                sql.execute(
+                    "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*key, turn.conversation, turn.number, now),
+                )
+            return turn
 
-    def past(self, turn: Turn) -> list[Message]:
-        """The newest messages before a turn, oldest first."""
-        return self._past(turn.conversation or "", turn.number)
+    def held(self, turn: Turn) -> Held:
+        """What a turn is given when it is its time."""
+        return self._held(turn.conversation or "", turn.number)
 
-    def answer(self, turn: Turn, text: str) -> None:
+    def answer(self, turn: Turn, answered: Answered) -> None:
         """Keep an answer, if its conversation still exists."""
         now = self._now()
         with self._transaction() as sql:
@@ -68,52 +77,161 @@ class Database:
             ).fetchone()
             if found is not None:
                 sql.execute(
-                    "INSERT INTO messages VALUES (?, ?, 1, 'assistant', ?, ?)",
-                    (turn.conversation, turn.number, text, now),
+                    "INSERT OR IGNORE INTO messages VALUES (?, ?, 1, 'assistant', ?, ?, ?)",
+                    (turn.conversation, turn.number, answered.text, now, rows.details(answered)),
                 )
 
     def page(self, owner: Owner, limit: int, before: str | None) -> Page:
         """A page of the owner's conversations, the last changed first."""
-        updated_at, last = _position(before)
-        rows = self._connection.execute(
-            "SELECT id, created_at, updated_at, turns FROM conversations WHERE "
-            "issuer = ? AND subject = ? AND uid = ? AND end_user = ? "
-            "AND (updated_at, id) < (?, ?) ORDER BY updated_at DESC, id DESC LIMIT ?",
+        updated_at, last = rows.position(before)
+        found = self._connection.execute(
+            "SELECT id, created_at, updated_at, turns FROM conversations "
+            "WHERE (issuer, subject, uid, end_user) = (?, ?, ?, ?) AND (updated_at, id) < (?, ?) "
+            "ORDER BY updated_at DESC, id DESC LIMIT ?",
             (*owner, updated_at, last, limit + 1),
         ).fetchall()
-        found = [Summary(row[0], _rfc3339(row[1]), _rfc3339(row[2]), row[3]) for row in rows[:limit]]
-        more = f"{rows[limit - 1][2]!r},{rows[limit - 1][0]}" if len(rows) > limit else None
-        return Page(found, more)
+        return rows.page(found, limit)
 
     def read(self, owner: Owner, conversation: str, limit: int, before: int | None) -> Conversation | None:
         """A conversation with the messages of its newest `limit` turns, or of those before a turn."""
         head = self._connection.execute(
-            "SELECT created_at, updated_at, turns FROM conversations WHERE id = ? AND "
-            "issuer = ? AND subject = ? AND uid = ? AND end_user = ?",
+            "SELECT created_at, updated_at, turns FROM conversations "
+            "WHERE id = ? AND (issuer, subject, uid, end_user) = (?, ?, ?, ?)",
             (conversation, *owner),
         ).fetchone()
         if head is None:
             return None
-        end = head[2] + 1 if before is None else min(before, head[2] + 1)
-        first = max(end - limit, 1)
-        rows = self._connection.execute(
-            "SELECT turn, role, content, created_at FROM messages "
+        first, end = rows.span(head[2], limit, before)
+        found = self._connection.execute(
+            "SELECT turn, step, role, content, created_at, details FROM messages "
             "WHERE conversation = ? AND turn >= ? AND turn < ? ORDER BY turn, step",
             (conversation, first, end),
         )
-        messages = [StoredMessage(row[0], row[1], row[2], _rfc3339(row[3])) for row in rows]
-        more = first if first > 1 else None
-        return Conversation(conversation, _rfc3339(head[0]), _rfc3339(head[1]), messages, more)
+        return rows.conversation(conversation, head[0], head[1], map(rows.MessageRow._make, found), first)
 
     def delete(self, owner: Owner, conversation: str) -> bool:
         """Delete a conversation with its messages; whether it was there."""
         with self._transaction() as sql:
             done = sql.execute(
-                "DELETE FROM conversations WHERE id = ? AND "
-                "issuer = ? AND subject = ? AND uid = ? AND end_user = ?",
+                "DELETE FROM conversations WHERE id = ? AND (issuer, subject, uid, end_user) = (?, ?, ?, ?)",
                 (conversation, *owner),
             )
         return done.rowcount == 1
+
+    def erase(self, owner: Owner, most: int) -> int:
+        """Delete up to `most` conversations of an owner; how many it were."""
+        with self._transaction() as sql:
+            return sql.execute(
+                "DELETE FROM conversations WHERE id IN (SELECT id FROM conversations "
+                "WHERE (issuer, subject, uid, end_user) = (?, ?, ?, ?) LIMIT ?)",
+                (*owner, most),
+            ).rowcount
+
+    def forget(self) -> None:
+        """Take what was deleted out of the write-ahead log too, as far as no reader is in the way."""
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def expire(self, keep_for: float | None, most: int) -> int:
+        """Delete up to `most` conversations without a message for so long, and as many requests that cannot
+        be repeated any more; how many it were."""
+        now = self._now()
+        with self._transaction() as sql:
+            sql.execute("DELETE FROM usage WHERE day <= ?", (day_of(now) - KEPT_DAYS,))
+            number = sql.execute(
+                "DELETE FROM requests WHERE (issuer, subject, uid, end_user, scope, key) IN ("
+                "SELECT issuer, subject, uid, end_user, scope, key FROM requests WHERE made_at <= ? LIMIT ?)",
+                (now - REPEATABLE_SECONDS, most),
+            ).rowcount
+            if keep_for is not None:
+                number += sql.execute(
+                    "DELETE FROM conversations WHERE id IN "
+                    "(SELECT id FROM conversations WHERE updated_at < ? LIMIT ?)",
+                    (now - keep_for, most),
+                ).rowcount
+            return number
+
+    def ids(self, owner: Owner, after: str, limit: int) -> list[str]:
+        """The owner's conversations by id, after one."""
+        found = self._connection.execute(
+            "SELECT id FROM conversations WHERE (issuer, subject, uid, end_user) = (?, ?, ?, ?) "
+            "AND id > ? ORDER BY id LIMIT ?",
+            (*owner, after, limit),
+        )
+        return [row[0] for row in found]
+
+    def owners(self, subject: str) -> list[Owner]:
+        """Everyone of this name who has conversations."""
+        found = self._connection.execute(
+            "SELECT DISTINCT issuer, subject, uid, end_user FROM conversations WHERE subject = ?", (subject,)
+        )
+        return [Owner(*row) for row in found]
+
+    def record(self, rows: Sequence[tuple[Account, Sums]]) -> None:
+        """Add to what owners used."""
+        with self._transaction() as sql:
+            for account, more in rows:
+                key = (*account.owner, account.day, account.model)
+                known = sql.execute(
+                    "SELECT chats, prompt_tokens, completion_tokens, cost FROM usage WHERE "
+                    "(issuer, subject, uid, end_user, day, model) = (?, ?, ?, ?, ?, ?)",
+                    key,
+                ).fetchone()
+                sums = more.plus(_sums(known)) if known else more
+                cost = None if sums.cost is None else f"{sums.cost:f}"
+                sql.execute(
+                    "INSERT OR REPLACE INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*key, *sums[:3], cost),
+                )
+
+    def tokens(self, owner: Owner, day: int) -> int:
+        """All tokens of an owner on a day."""
+        row: Sequence[int | None] = self._connection.execute(
+            "SELECT sum(prompt_tokens + completion_tokens) FROM usage WHERE "
+            "(issuer, subject, uid, end_user, day) = (?, ?, ?, ?, ?)",
+            (*owner, day),
+        ).fetchone()
+        return row[0] or 0
+
+    def usage(self, owner: Owner, since: int) -> list[tuple[Account, Sums]]:
+        """An owner's sums from a day on."""
+        found = self._connection.execute(
+            "SELECT day, model, chats, prompt_tokens, completion_tokens, cost FROM usage WHERE "
+            "(issuer, subject, uid, end_user) = (?, ?, ?, ?) AND day >= ? ORDER BY day, model",
+            (*owner, since),
+        )
+        return [(Account(owner, row[0], row[1]), _sums(row[2:])) for row in found]
+
+    def forget_usage(self, owner: Owner) -> None:
+        """Delete the owner's sums."""
+        self._connection.execute(
+            "DELETE FROM usage WHERE (issuer, subject, uid, end_user) = (?, ?, ?, ?)", owner
+        )
+
+    def _accept(self, owner: Owner, conversation: str | None, text: str, now: float) -> Turn | None:
+        if conversation is None:
+            conversation, number = self._begin(owner, now), 1
+        elif (number := self._continue(owner, conversation, now)) == 0:
+            return None
+        self._connection.execute(
+            "INSERT INTO messages VALUES (?, ?, 0, 'user', ?, ?, '')", (conversation, number, text, now)
+        )
+        known = Held(self._past(conversation, number)) if number > 1 else Held()
+        return Turn(conversation, number, known=known)
+
+    def _repeated(
+        self, owner: Owner, conversation: str | None, idempotency: Idempotency, now: float
+    ) -> Turn | None:
+        """The turn of the first request with this key, if there was one. Raises `Problem` 422."""
+        row = self._connection.execute(
+            "SELECT digest, conversation, turn FROM requests WHERE "
+            "(issuer, subject, uid, end_user, scope, key) = (?, ?, ?, ?, ?, ?) AND made_at > ?",
+            (*owner, conversation or "", idempotency.key, now - REPEATABLE_SECONDS),
+        ).fetchone()
+        if row is None:
+            return None
+        if row[0] != idempotency.digest:
+            raise problems.idempotency_mismatch()
+        return Turn(row[1], row[2], known=self._held(row[1], row[2]))
 
     def _begin(self, owner: Owner, now: float) -> str:
         """A new conversation, at its first turn."""
@@ -126,21 +244,26 @@ class Database:
     def _continue(self, owner: Owner, conversation: str, now: float) -> int:
         """The number of the next turn; 0 if the owner has no such conversation."""
         row = self._connection.execute(
-            "UPDATE conversations SET turns = turns + 1, updated_at = ? WHERE id = ? AND "
-            "issuer = ? AND subject = ? AND uid = ? AND end_user = ? RETURNING turns",
+            "UPDATE conversations SET turns = turns + 1, updated_at = ? "
+            "WHERE id = ? AND (issuer, subject, uid, end_user) = (?, ?, ?, ?) RETURNING turns",
             (now, conversation, *owner),
         ).fetchone()
         return row[0] if row is not None else 0
 
+    def _held(self, conversation: str, turn: int) -> Held:
+        row = self._connection.execute(
+            "SELECT content, details FROM messages WHERE conversation = ? AND turn = ? AND step = 1",
+            (conversation, turn),
+        ).fetchone()
+        return Held(self._past(conversation, turn), rows.answer(*row) if row is not None else None)
+
     def _past(self, conversation: str, turn: int) -> list[Message]:
-        if turn == 1:
-            return []
-        rows = self._connection.execute(
-            "SELECT role, content FROM messages WHERE conversation = ? AND turn < ? "
+        newest_first = self._connection.execute(
+            "SELECT turn, step, role, content FROM messages WHERE conversation = ? AND turn < ? "
             "ORDER BY turn DESC, step DESC LIMIT ?",
             (conversation, turn, self._history),
         ).fetchall()
-        return [Message(role, content) for role, content in reversed(rows)]
+        return rows.past(newest_first, self._history)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -149,8 +272,14 @@ class Database:
             yield self._connection
             self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:  # SQLite has rolled back itself when the disk is full
+                self._connection.execute("ROLLBACK")
             raise
+
+
+def _sums(row: tuple[int, int, int, str | None]) -> Sums:
+    chats, prompt_tokens, completion_tokens, cost = row
+    return Sums(chats, prompt_tokens, completion_tokens, None if cost is None else Decimal(cost))
 
 
 def _opened(file: Path) -> sqlite3.Connection:
@@ -170,13 +299,13 @@ def _opened(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def migrate(connection: sqlite3.Connection, folder: Path = MIGRATIONS) -> None:
-    """Bring the schema up to date: each file `NNNN_*.sql` once, in order, each in one transaction.
+def migrate(connection: sqlite3.Connection, folder: Path = migrations.SQLITE) -> None:
+    """Bring the schema up to date: each file once, in order, each in one transaction.
 
     Raises `StartError` for a database that a newer chat server has written.
     """
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    steps = {int(file.name[:4]): file for file in sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
+    steps = migrations.steps(folder)
     if version > max(steps):
         raise StartError(f"the conversations have schema {version}, this chat server knows {max(steps)}")
     for number, file in steps.items():
@@ -184,15 +313,3 @@ def migrate(connection: sqlite3.Connection, folder: Path = MIGRATIONS) -> None:
             connection.executescript(
                 f"BEGIN IMMEDIATE;\n{file.read_text()}\nPRAGMA user_version = {number};\nCOMMIT;"
             )
-
-
-def _position(before: str | None) -> tuple[float, str]:
-    """The place in the list that a cursor stands for. Raises `ValueError`."""
-    if before is None:
-        return float("inf"), ""
-    updated_at, _, last = before.partition(",")
-    return float(updated_at), last
-
-
-def _rfc3339(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -57,7 +57,7 @@ class Embedder:
         return await self._attempts.run(lambda: self._ask(body, len(texts)))
 
     async def _ask(self, body: bytes, count: int) -> list[array.array[float]]:
-        response = await self._upstream.post(body)
+        response = await self._upstream.post(body, {})
         try:
             found = _decode(await self._upstream.read(response, MAX_REPLY_BYTES)).data
         except (msgspec.DecodeError, UnicodeDecodeError) as error:

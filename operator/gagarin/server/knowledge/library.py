@@ -8,23 +8,30 @@ needs no scores that could be compared.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import aiohttp
 
+from gagarin.core.config import Config
 from gagarin.core.config import Source as SourceConfig
+from gagarin.server import egress
 from gagarin.server.errors import ProviderError, SourceError
 from gagarin.server.history.worker import Worker
 from gagarin.server.knowledge.chunks import chunks_of
 from gagarin.server.knowledge.embedding import Embedder
 from gagarin.server.knowledge.index import Index
-from gagarin.server.knowledge.passages import Passage
+from gagarin.server.knowledge.passages import Knowledge, Passage
 from gagarin.server.knowledge.reading import Reading
 from gagarin.server.knowledge.sources import FolderSource, Found, Source, UrlSource
 from gagarin.server.logs import Log
+from gagarin.server.metrics import Metrics
+from gagarin.server.secretfiles import SecretFiles
+from gagarin.server.tls import trusting
 
 FILE = "knowledge.sqlite"
 FIRST_SECONDS = 10.0  # the first questions wait this long for what has never been read
@@ -33,6 +40,17 @@ RETRY_SECONDS = 5.0
 CANDIDATES = 50
 _RANK = 60  # the constant of the fusion, as in the paper
 T = TypeVar("T")
+
+
+class Folders(Protocol):
+    """The folders of a pod that matter here (see `settings.Settings`)."""
+
+    @property
+    def data(self) -> Path: ...
+    @property
+    def knowledge(self) -> Path: ...
+    @property
+    def secrets(self) -> Path: ...
 
 
 class Library:
@@ -157,9 +175,35 @@ class Library:
         return self._worker.run(lambda: work(self._index))
 
 
-def source_of(config: SourceConfig, session: aiohttp.ClientSession, folder: Path) -> Source:
-    """The source that a configuration describes."""
-    return UrlSource(config, session) if config.url is not None else FolderSource(config, folder)
+@asynccontextmanager
+async def knowledge_of(
+    config: Config, folders: Folders, session: aiohttp.ClientSession, metrics: Metrics, log: Log
+) -> AsyncIterator[Knowledge | None]:
+    """What the configuration names, being read; None if it names nothing. `session` is for the model that
+    embeds; documents have one of their own."""
+    if config.knowledge is None:
+        yield None
+        return
+    wanted, extra = config.knowledge, config.extra_ca
+    secrets = SecretFiles(folders.secrets)
+    target = wanted.embedding
+    embedder = Embedder(session, target, secrets, metrics, extra) if target is not None else None
+    trust = trusting(None, extra) if extra else True
+    async with egress.session() as documents:
+        sources = [source_of(source, documents, trust, folders.knowledge) for source in wanted.sources]
+        library = Library(sources, folders.data, wanted.top_k, log, embedder)
+        await library.start()
+        try:
+            yield library
+        finally:
+            await library.close()
+
+
+def source_of(
+    config: SourceConfig, session: aiohttp.ClientSession, trust: ssl.SSLContext | bool, folder: Path
+) -> Source:
+    """The source that a configuration describes. `trust`: what a server's certificate is checked with."""
+    return UrlSource(config, session, trust) if config.url is not None else FolderSource(config, folder)
 
 
 def fused(ranks: Sequence[Sequence[int]]) -> list[int]:

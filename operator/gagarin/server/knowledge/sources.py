@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
-from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from yarl import URL
 
 from gagarin.core.config import Source as SourceConfig
-from gagarin.server.errors import SourceError
+from gagarin.server import egress
+from gagarin.server.errors import EgressRefused, SourceError
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_FILES = 1000
-MOST_REDIRECTS = 5
 FOLDER_SECONDS = 5.0  # the kubelet replaces the files of a changed ConfigMap when it likes
 SECONDS = aiohttp.ClientTimeout(total=60.0, connect=10.0)
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class Found(NamedTuple):
@@ -45,12 +45,14 @@ class Source(Protocol):
 class UrlSource:
     """One document at an address, asked for with what is known of it, so that it is only sent if it changed.
 
-    A redirect is followed on the same host (and from http to https): another host was not what the author of
-    the Agent named.
+    A redirect is followed on the same server: another one was not what the author of the Agent named.
     """
 
-    def __init__(self, config: SourceConfig, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, config: SourceConfig, session: aiohttp.ClientSession, trust: ssl.SSLContext | bool = True
+    ) -> None:
         assert config.url is not None
+        self._trust = trust
         self.name = config.name
         self.refresh = config.refresh
         self._url = config.url
@@ -60,18 +62,23 @@ class UrlSource:
         """The one document."""
         stamp = known.get(self._url, "")
         try:
-            yield await self._fetch(self._url, stamp)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            reason = "it took too long" if isinstance(error, TimeoutError) else type(error).__name__
-            raise SourceError(f"{self._url} cannot be fetched: {reason}") from error
+            yield await self._fetch(URL(self._url), stamp)
+        except EgressRefused as error:
+            raise SourceError(f"{self._url} is not fetched: {error}") from error
+        except TimeoutError as error:
+            raise SourceError(f"{self._url} cannot be fetched: it took too long") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise SourceError(f"{self._url} cannot be fetched: {egress.reason(error)}") from error
 
-    async def _fetch(self, url: str, stamp: str, redirects: int = 0) -> Found:
+    async def _fetch(self, url: URL, stamp: str, redirects: int = 0) -> Found:
+        egress.check(url)
         headers = _conditions(stamp)
         async with self._session.get(
-            url, headers=headers, timeout=SECONDS, allow_redirects=False
+            url, headers=headers, timeout=SECONDS, allow_redirects=False, ssl=self._trust
         ) as response:
-            if response.status in _REDIRECTS and redirects < MOST_REDIRECTS:
-                return await self._fetch(self._next(url, response), stamp, redirects + 1)
+            if response.status in egress.REDIRECTS and redirects < egress.MAX_REDIRECTS:
+                target = egress.redirected(url, response.headers.get("Location", ""))
+                return await self._fetch(target, stamp, redirects + 1)
             if response.status == 304:
                 return Found(self._url, stamp)
             if response.status != 200:
@@ -80,13 +87,6 @@ class UrlSource:
             found = response.headers
             fresh = f"{found.get('ETag', '')}\n{found.get('Last-Modified', '')}"
             return Found(self._url, fresh, found.get("Content-Type", ""), data)
-
-    def _next(self, url: str, response: aiohttp.ClientResponse) -> str:
-        target = urljoin(url, response.headers.get("Location", ""))
-        here, there = urlsplit(url), urlsplit(target)
-        if there.hostname != here.hostname or (here.scheme, there.scheme) == ("https", "http"):
-            raise SourceError(f"{url} redirects to another host")
-        return target
 
 
 class FolderSource:
@@ -127,7 +127,7 @@ def _conditions(stamp: str) -> dict[str, str]:
     return {name: value for name, value in conditions.items() if value}
 
 
-async def _read(response: aiohttp.ClientResponse, url: str) -> bytes:
+async def _read(response: aiohttp.ClientResponse, url: URL) -> bytes:
     data = bytearray()
     async for part in response.content.iter_any():
         data += part

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
-from gagarin.server.auth import access
-from gagarin.server.auth.access import ALLOW_SECONDS, DENY_SECONDS, PAUSE_SECONDS, Access
+from gagarin.server.auth.access import ALLOW_SECONDS, DENY_SECONDS, Access
 from gagarin.server.errors import AuthorityUnavailable
 from tests.unit.server.auth.oracle import Oracle, account, quiet
 from tests.unit.server.clock import Clock
@@ -64,26 +61,6 @@ async def test_verbs_and_callers_are_decided_apart(rig: Rig) -> None:
     assert not await rig.access.allowed(CALLER._replace(uid="another"), "get")
 
 
-async def test_many_who_ask_at_once_wait_for_one_review(rig: Rig) -> None:
-    rig.let_in()
-    rig.oracle.gate = asyncio.Event()
-    asking = [asyncio.create_task(rig.ask()) for _ in range(50)]
-    await asyncio.sleep(0)
-    rig.oracle.gate.set()
-    assert await asyncio.gather(*asking) == [True] * 50
-    assert len(rig.oracle.reviews) == 1
-
-
-async def test_one_who_leaves_does_not_spoil_the_review_for_the_others(rig: Rig) -> None:
-    rig.let_in()
-    rig.oracle.gate = asyncio.Event()
-    first, second = asyncio.create_task(rig.ask()), asyncio.create_task(rig.ask())
-    await asyncio.sleep(0)
-    first.cancel()
-    rig.oracle.gate.set()
-    assert await second
-
-
 async def test_an_old_allow_counts_while_the_api_server_is_down_and_nobody_else_is_let_in(rig: Rig) -> None:
     rig.let_in()
     await rig.ask()
@@ -113,33 +90,3 @@ async def test_old_allows_can_be_switched_off() -> None:
     rig.clock.seconds += ALLOW_SECONDS
     with pytest.raises(AuthorityUnavailable):
         await rig.ask()
-
-
-async def test_an_api_server_that_is_down_is_not_asked_by_everyone(rig: Rig) -> None:
-    rig.oracle.down = True
-    for _ in range(10):
-        with pytest.raises(AuthorityUnavailable):
-            await rig.ask()
-    assert len(rig.oracle.reviews) == 1
-    rig.oracle.down = False
-    rig.let_in()
-    rig.clock.seconds += PAUSE_SECONDS
-    assert await rig.ask()
-
-
-async def test_the_cache_does_not_grow_without_bound(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "MAX_CACHED", 2)
-    for number in range(4):
-        await rig.access.allowed(account(f"caller-{number}"), "create")
-    assert len(rig.access._decisions) == 2
-
-
-async def test_a_review_that_is_cut_off_leaves_nothing_behind(rig: Rig) -> None:
-    rig.oracle.gate = asyncio.Event()
-    asking = asyncio.create_task(rig.ask())
-    await asyncio.sleep(0)
-    (review,) = rig.access._asking.values()
-    review.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await asking
-    assert not rig.access._asking

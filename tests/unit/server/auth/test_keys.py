@@ -66,51 +66,88 @@ async def test_a_known_key_is_found_without_asking() -> None:
     assert oracle.key_fetches == 1
 
 
-async def test_an_unknown_key_is_asked_for_at_most_every_few_seconds() -> None:
-    oracle, clock = Oracle(), Clock()
-    ring = KeyRing(oracle, quiet(), monotonic=clock)
-    found = await asyncio.gather(*(ring.find(f"kid-{n}") for n in range(100)), return_exceptions=True)
-    assert {type(each) for each in found} == {UnknownKey}
-    assert oracle.key_fetches == 1
-    clock.seconds += keys.UNKNOWN_KEY_SECONDS
-    with pytest.raises(UnknownKey):
-        await ring.find("kid-100")
-    assert oracle.key_fetches == 2
+class Rig:
+    """A key ring whose time passes while it sleeps."""
+
+    def __init__(self) -> None:
+        self.oracle, self.clock = Oracle(), Clock()
+        self.ring = KeyRing(self.oracle, quiet(), monotonic=self.clock, sleep=self._sleep)
+        self.pauses: list[float] = []
+
+    async def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.clock.seconds += seconds
+        await asyncio.sleep(0)
+
+    async def is_unknown(self, kid: str) -> bool:
+        try:
+            await self.ring.find(kid)
+        except UnknownKey:
+            return True
+        return False
+
+
+async def test_many_unknown_keys_share_one_refresh_and_few_of_them_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = Rig()
+    monkeypatch.setattr(keys, "MAX_WAITING", 10)
+    assert await rig.is_unknown("first-of-many")
+    found = await asyncio.gather(*(rig.is_unknown(f"kid-{number}") for number in range(100)))
+    assert found == [True] * 100
+    assert (rig.oracle.key_fetches, len(rig.ring._missing)) == (2, 10)
+    assert rig.pauses == [keys.UNKNOWN_KEY_SECONDS]
+
+
+async def test_a_key_that_the_last_refresh_did_not_have_is_refused_at_once() -> None:
+    rig = Rig()
+    assert await rig.is_unknown("stranger")
+    assert await rig.is_unknown("stranger")
+    assert (rig.oracle.key_fetches, rig.pauses) == (1, [])
+    rig.clock.seconds += keys.UNKNOWN_KEY_SECONDS
+    assert await rig.is_unknown("stranger")
+    assert rig.oracle.key_fetches == 2
+
+
+async def test_the_first_token_of_a_new_key_is_late_and_not_refused() -> None:
+    rig = Rig()
+    assert await rig.is_unknown("stranger")
+    rig.oracle.issuer = Issuer(new_key("first"), new_key("second", "ES256"))
+    assert (await rig.ring.find("second")).algorithm == "ES256"
+    assert rig.pauses == [keys.UNKNOWN_KEY_SECONDS]
+    assert rig.oracle.key_fetches == 2
 
 
 async def test_rotated_keys_are_found_and_withdrawn_ones_are_not() -> None:
-    oracle, clock = Oracle(), Clock()
-    ring = KeyRing(oracle, quiet(), monotonic=clock)
+    rig = Rig()
     changes: list[int] = []
-    ring.on_change(lambda: changes.append(oracle.key_fetches))
-    await ring.refresh()
-    oracle.issuer = Issuer(new_key("second", "ES256"))
-    clock.seconds += keys.UNKNOWN_KEY_SECONDS
-    assert (await ring.find("second")).algorithm == "ES256"
-    with pytest.raises(UnknownKey):
-        await ring.find("first")
-    await ring.refresh()
+    rig.ring.on_change(lambda: changes.append(rig.oracle.key_fetches))
+    await rig.ring.refresh()
+    rig.oracle.issuer = Issuer(new_key("second", "ES256"))
+    assert (await rig.ring.find("second")).algorithm == "ES256"
+    assert await rig.is_unknown("first")
+    await rig.ring.refresh()
     assert changes == [1, 2]
 
 
 async def test_while_the_api_server_is_unreachable_the_old_keys_stay_and_others_are_not_judged() -> None:
-    oracle, clock = Oracle(), Clock()
-    ring = KeyRing(oracle, quiet(), monotonic=clock)
-    await ring.refresh()
-    oracle.down = True
-    clock.seconds += keys.UNKNOWN_KEY_SECONDS
-    assert await ring.find("first")
+    rig = Rig()
+    await rig.ring.refresh()
+    rig.oracle.down = True
+    assert await rig.ring.find("first")
+    rig.clock.seconds += keys.UNKNOWN_KEY_SECONDS
     for _ in range(2):
         with pytest.raises(AuthorityUnavailable):
-            await ring.find("second")
-    assert oracle.key_fetches == 2
+            await rig.ring.find("second")
+    assert rig.oracle.key_fetches == 2
+    rig.oracle.down = False
+    rig.clock.seconds += keys.UNKNOWN_KEY_SECONDS
+    rig.oracle.issuer = Issuer(new_key("second", "ES256"))
+    assert await rig.ring.find("second")
 
 
-async def test_keys_are_fetched_again_soon_after_a_failure_and_later_regularly(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_keys_are_fetched_again_soon_after_a_failure_and_later_regularly() -> None:
     oracle = Oracle()
-    ring = KeyRing(oracle, quiet())
     pauses: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -119,8 +156,8 @@ async def test_keys_are_fetched_again_soon_after_a_failure_and_later_regularly(
         if len(pauses) == 10:
             raise asyncio.CancelledError
 
-    monkeypatch.setattr(asyncio, "sleep", sleep)
     oracle.down = True
+    ring = KeyRing(oracle, quiet(), sleep=sleep)
     await ring.try_refresh()
     with pytest.raises(asyncio.CancelledError):
         await ring.keep_fresh()

@@ -203,8 +203,8 @@ async def test_an_index_that_breaks_costs_the_passages_and_not_the_chat(
 
 async def test_sources_are_made_from_the_configuration(tmp_path: Path) -> None:
     async with aiohttp.ClientSession() as session:
-        page = source_of(SourceConfig(name="a", url="http://a.example", refresh=60), session, tmp_path)
-        folder = source_of(SourceConfig(name="b", folder="b"), session, tmp_path)
+        page = source_of(SourceConfig(name="a", url="http://a.example", refresh=60), session, True, tmp_path)
+        folder = source_of(SourceConfig(name="b", folder="b"), session, True, tmp_path)
     assert isinstance(page, UrlSource)
     assert page.refresh == 60
     assert isinstance(folder, FolderSource)

@@ -84,16 +84,13 @@ async def test_a_redirect_on_the_same_host_is_followed(site: Site) -> None:
     "target", ["/moved?to=http://localhost:{port}/page", "/moved?to=//elsewhere.example/", "/around"]
 )
 async def test_a_redirect_to_elsewhere_or_without_an_end_is_refused(site: Site, target: str) -> None:
-    with pytest.raises(SourceError, match=r"redirects to another host|answered 302"):
+    with pytest.raises(SourceError, match=r"redirects to another server|answered 302"):
         await fetched(f"{site.url}{target.format(port=site.port)}")
 
 
-async def test_a_redirect_from_https_to_http_is_refused(site: Site) -> None:
-    async with aiohttp.ClientSession() as session:
-        source = UrlSource(SourceConfig(name="site", url="https://a.example/"), session)
-        async with session.get(f"{site.url}/moved?to=http://a.example/x", allow_redirects=False) as response:
-            with pytest.raises(SourceError):
-                source._next("https://a.example/", response)
+async def test_the_metadata_service_of_a_cloud_is_not_asked() -> None:
+    with pytest.raises(SourceError, match=r"is not fetched: its address is one of a metadata service"):
+        await fetched("http://169.254.169.254/latest/meta-data/")
 
 
 async def test_a_page_that_is_too_large_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,13 +101,13 @@ async def test_a_page_that_is_too_large_is_refused(site: Site, monkeypatch: pyte
 
 async def test_an_error_is_told_with_its_status(site: Site) -> None:
     site.status = 503
-    with pytest.raises(SourceError, match="answered 503"):
+    with pytest.raises(SourceError, match=r"answered 503"):
         await fetched(f"{site.url}/page")
 
 
 async def test_a_host_that_is_not_there_is_told(site: Site) -> None:
     await site.stop()
-    with pytest.raises(SourceError, match="cannot be fetched: ClientConnectorError"):
+    with pytest.raises(SourceError, match="cannot be fetched: connection refused"):
         await fetched(f"{site.url}/page")
 
 

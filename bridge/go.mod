@@ -1,0 +1,3 @@
+module gagarin.fyodorov.ai/bridge
+
+go 1.26
