@@ -76,7 +76,7 @@ def region(
 ) -> str:
     """What came in the header that repeats the argument."""
     headers = ctx.request_context.request.headers if ctx.request_context.request else {}
-    return headers.get("mcp-param-region", "no header")
+    return str(headers.get("mcp-param-region", "no header"))
 
 
 @server.tool()

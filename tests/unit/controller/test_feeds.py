@@ -12,7 +12,7 @@ import pytest
 from gagarin.controller.feeds import Feed, other_collections, our_collections
 from gagarin.core.names import labels
 from gagarin.core.objects import Key
-from gagarin.kube.errors import Gone, KubeError, Unavailable
+from gagarin.kube.errors import Gone, KubeError, TooManyRequests, Unavailable
 from gagarin.kube.watch import WatchEvent
 from tests.unit.controller.apiserver import FakeCluster
 from tests.unit.controller.bench import Bench
@@ -91,6 +91,24 @@ async def test_a_broken_watch_goes_on_and_misses_nothing(error: KubeError) -> No
         cluster.history.clear()  # the server has forgotten what happened: only a list tells
     async with following(feed):
         await until(lambda: bench.store.get(POD) is None)
+
+
+async def test_a_watch_that_cannot_be_had_is_counted_and_known_since_when() -> None:
+    cluster = BreakingCluster()
+    bench = Bench(cluster)
+    feed = feed_of(bench, "Pod")
+    await feed.refresh()
+    cluster.broken = (Unavailable("cut"),) * 2 + (TooManyRequests("later", retry_after=0.01),)
+    failures: list[None] = []
+    task = asyncio.create_task(feed.follow(lambda: failures.append(None)))
+    await until(lambda: len(failures) == 3)
+    assert feed.broken_for(asyncio.get_running_loop().time()) > 0
+    cluster.add(pod())
+    await until(lambda: bench.store.get(POD) is not None)
+    await until(lambda: feed.broken_for(asyncio.get_running_loop().time()) == 0)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def test_only_secrets_that_are_referred_to_are_read() -> None:

@@ -61,6 +61,17 @@ def test_a_key_that_never_ends_is_a_fault(health: Health, bench: Bench) -> None:
     assert health.faults() == ["a resource has been worked on for 301 s"]
 
 
+def test_a_watch_that_has_been_broken_for_minutes_is_a_fault(bench: Bench) -> None:
+    feed = bench.feeds[-1]
+    health = Health(bench.queue, 100, bench.timers.time, [feed])
+    feed._failing_since = feed._trying_since = bench.timers.time()
+    bench.timers.advance(STUCK_SECONDS + 1)
+    feed._trying_since = bench.timers.time() - 1
+    assert health.faults() == ["namespaces could not be watched for 301 s"]
+    bench.timers.advance(60)  # the last try has not failed in a minute: it was let in
+    assert health.faults() == []
+
+
 async def test_the_probes_say_so(address: str, health: Health, bench: Bench) -> None:
     assert await get(f"{address}/healthz") == (200, "ok")
     assert await get(f"{address}/readyz") == (503, "starting")

@@ -110,3 +110,14 @@ async def test_somebody_elses_lease_is_not_released() -> None:
     cluster.edit(KEY, ("spec", "holderIdentity"), "b")
     await held.release()
     assert cluster.objects[KEY]["spec"]["holderIdentity"] == "b"
+
+
+async def test_whoever_was_stopped_for_longer_than_the_lease_lasts_no_longer_counts_as_its_holder() -> None:
+    cluster, clock = FakeCluster(), Clock()
+    held = lease(cluster, "a", clock)
+    seen = [held.is_held]
+    await held.acquire()
+    for seconds in (14, 2):
+        clock.seconds += seconds
+        seen.append(held.is_held)
+    assert seen == [False, True, False]

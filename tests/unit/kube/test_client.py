@@ -122,7 +122,7 @@ async def test_a_list_is_read_page_by_page(server: Server, client: KubeClient) -
     ]
     assert page.resource_version == "9"
     assert server.requests[0][0].query["limit"] == "100"
-    assert dict(server.last.query) == {"limit": "500", "labelSelector": "x=y", "continue": "more"}
+    assert dict(server.last.query) == {"limit": "100", "labelSelector": "x=y", "continue": "more"}
 
 
 async def test_an_empty_list_may_have_no_items(server: Server, client: KubeClient) -> None:

@@ -78,7 +78,7 @@ class Api:
             text = await response.read()
             if response.status >= 400 and not path.startswith("/v1/"):
                 assert response.content_type == "application/problem+json"
-            is_json = response.content_type.endswith("json")
+            is_json = response.content_type in ("application/json", "application/problem+json")
             return response.status, msgspec.json.decode(text) if is_json else text.decode() or None
 
     def post(self, path: str, body: Any, *, name: str = "caller", **headers: str) -> Any:

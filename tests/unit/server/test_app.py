@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,16 @@ import msgspec
 import pytest
 
 from gagarin.core.config import History, Limits
+from gagarin.server import heartbeat
 from gagarin.server.auth.authority import Verb
+from gagarin.server.auth.identity import Owner
 from gagarin.server.errors import HistoryUnavailable
 from gagarin.server.history.nothing import NoStore
+from gagarin.server.history.store import Conversation
 from tests.unit.server.auth.oracle import account
 from tests.unit.server.serving import VERBS, Api, Waits, serving
-from tests.unit.server.upstream import Upstream, failing, piece, silent, sse, writing
+from tests.unit.server.turning import FakeTool, echo
+from tests.unit.server.upstream import Upstream, called, calling, failing, piece, silent, sse, writing
 from tests.unit.server.waiting import until
 
 
@@ -127,6 +132,12 @@ async def test_a_wrong_method_is_told_the_right_ones(api: Api) -> None:
         ("GET", "/conversations"),
         ("GET", "/conversations/x"),
         ("DELETE", "/conversations/x"),
+        ("DELETE", "/conversations"),
+        ("GET", "/conversations/export"),
+        ("GET", "/usage"),
+        ("GET", "/stream"),
+        ("GET", "/ws"),
+        ("GET", "/openapi.json"),
     ],
 )
 async def test_every_route_asks_who_is_calling_before_anything_else(api: Api, method: str, path: str) -> None:
@@ -142,6 +153,12 @@ async def test_each_route_needs_its_verb(api: Api) -> None:
         ("get", "GET", "/conversations"),
         ("get", "GET", "/conversations/x"),
         ("delete", "DELETE", "/conversations/x"),
+        ("delete", "DELETE", "/conversations"),
+        ("get", "GET", "/conversations/export"),
+        ("get", "GET", "/usage"),
+        ("create", "GET", "/stream"),
+        ("create", "GET", "/ws"),
+        ("create", "GET", "/openapi.json"),
     ]
     for verb, method, path in routes:
         name = f"may-{verb}"
@@ -319,6 +336,153 @@ class BrokenStore(NoStore):
 
     async def accept(self, *_: Any) -> Any:
         raise self._error
+
+
+async def test_everything_of_the_caller_can_be_taken_along(api: Api) -> None:
+    assert await api.call("GET", "/conversations/export") == (200, None)
+    for text in ("one", "two"):
+        await api.call("POST", "/chat", {"input": text})
+    await api.call("POST", "/chat", {"input": "another's"}, name="other")
+    async with api.session.get(api.url + "/conversations/export", headers=api.headers()) as response:
+        assert response.headers["Content-Type"] == "application/x-ndjson"
+        lines = [msgspec.json.decode(line) for line in (await response.read()).splitlines()]
+    assert sorted(line["messages"][0]["content"] for line in lines) == ["one", "two"]
+
+
+class FailingExport(NoStore):
+    """Breaks in the middle of an export."""
+
+    async def ids(self, owner: Owner, after: str, limit: int) -> Any:
+        if after:
+            raise HistoryUnavailable("disk full")
+        return ["x"]
+
+    async def read(self, owner: Owner, conversation: str, limit: int, before: int | None) -> Any:
+        return Conversation("x", "", "", [])
+
+
+async def test_an_export_that_breaks_off_does_not_look_whole(upstream: Upstream, tmp_path: Path) -> None:
+    async with (
+        serving(upstream, tmp_path, FailingExport()) as api,
+        api.session.get(api.url + "/conversations/export", headers=api.headers()) as response,
+    ):
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await response.read()
+        assert api.log("event")[0]["reason"] == "disk full"
+
+
+async def test_everything_of_the_caller_can_be_erased(api: Api) -> None:
+    for _ in range(2):
+        await api.call("POST", "/chat", {"input": "Hello"})
+    await api.call("POST", "/chat", {"input": "Hello"}, name="other")
+    assert await api.call("DELETE", "/conversations") == (200, {"conversations": 2})
+    assert (await api.call("GET", "/conversations"))[1]["conversations"] == []
+    assert len((await api.call("GET", "/conversations", name="other"))[1]["conversations"]) == 1
+
+
+async def test_the_caller_is_told_what_it_used(api: Api) -> None:
+    await api.call("POST", "/chat", {"input": "Hello"})
+    await api.call("POST", "/v1/responses", {"model": "helper", "input": "Hello"})
+    status, used = await api.call("GET", "/usage?days=1")
+    (day,) = used["days"]
+    assert (status, day["model"], day["chats"], day["prompt_tokens"]) == (200, "small", 2, 14)
+    assert (await api.call("GET", "/usage", name="other"))[1] == {"days": []}
+    assert (await api.call("GET", "/usage?days=101"))[0] == 400
+
+
+@pytest.mark.parametrize("path", ["/chat", "/stream"])
+async def test_a_repeated_request_gets_the_first_answer(api: Api, upstream: Upstream, path: str) -> None:
+    key = {"Idempotency-Key": "one"}
+    first = await api.call("POST", path, {"input": "Hello"}, headers=key)
+    again = await api.call("POST", path, {"input": "Hello"}, headers=key)
+    assert first[0] == again[0] == 200
+    assert len(upstream.bodies) == 1
+    assert (await api.call("POST", path, {"input": "Hi"}, headers=key))[0] == 422
+    assert (await api.call("POST", path, {"input": "Hi"}, headers=key, name="other"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "named"),
+    [
+        ({"Idempotency-Key": ""}, 400, "Idempotency-Key"),
+        ({"Idempotency-Key": "x" * 257}, 400, "Idempotency-Key"),
+        ({"Idempotency-Key": "\u00e9"}, 400, "Idempotency-Key"),
+        ({"Gagarin-Depth": "x"}, 400, "Gagarin-Depth"),
+        ({"Gagarin-Depth": "-1"}, 400, "Gagarin-Depth"),
+        ({"Gagarin-Depth": "1" * 50}, 400, "Gagarin-Depth"),
+        ({"Gagarin-Depth": "6"}, 422, None),
+        ({"Gagarin-End-User": "x" * 257}, 400, "Gagarin-End-User"),
+    ],
+)
+async def test_a_header_that_is_wrong_is_named(
+    api: Api, upstream: Upstream, headers: dict[str, str], status: int, named: str | None
+) -> None:
+    found, problem = await api.call("POST", "/chat", {"input": "Hello"}, headers=headers)
+    assert (found, problem.get("errors", [{}])[0].get("pointer")) == (status, named)
+    assert not upstream.bodies
+
+
+async def test_how_an_answer_came_about_is_told(upstream: Upstream, tmp_path: Path) -> None:
+    async with serving(upstream, tmp_path, tools=[FakeTool(say=echo)]) as api:
+        upstream.behaviours = [calling(called("say", '{"text": "x"}', id="c1"))]
+        _, answer = await api.call("POST", "/chat", {"input": "Hello"})
+        assert answer["tools"] == [{"name": "say", "outcome": "ok"}]
+        upstream.behaviours = [calling(called("say", '{"text": "x"}', id="c1"))]
+        _, text = await api.call("POST", "/stream", {"input": "Hello"})
+        assert text.count("event: tool\n") == 2
+        assert '"tools":[{"name":"say","outcome":"ok"}]' in text
+        upstream.behaviours = [calling(called("say", '{"text": "x"}', id="c1"))]
+        assert await api.call("POST", "/stream", {"input": "Hello"}, headers={"Accept": "text/plain"}) == (
+            200,
+            "Good day.",
+        )
+        line = api.log("access")[0]
+        assert line | {"model": "small", "prompt_tokens": 14, "completion_tokens": 6} == line
+
+
+async def test_an_answer_that_is_not_complete_says_why(api: Api, upstream: Upstream) -> None:
+    end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}
+    upstream.behaviours = [writing(sse(piece("Good"), end, b"[DONE]"))]
+    _, text = await api.call("POST", "/stream", {"input": "Hello"})
+    assert '"finish":"length"' in text
+
+
+async def test_a_long_silence_is_bridged_by_comments(
+    api: Api, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "SECONDS", 0.05)
+    upstream.behaviours = [writing(sse(piece("Good")), hold=upstream.proceed)]
+    async with api.post("/stream", {"input": "Hello"}) as response, asyncio.timeout(5):
+        await response.content.readuntil(b"\n\n:\n\n:\n\n")
+
+
+async def test_the_description_and_the_routes_are_the_same(api: Api) -> None:
+    status, document = await api.call("GET", "/openapi.json")
+    assert status == 200
+    described = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+    routed = {
+        (route.method, route.resource.canonical)
+        for route in api.made.application().router.routes()
+        if route.resource is not None
+    }
+    assert described == routed
+    operations = [operation for item in document["paths"].values() for operation in item.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == len(routed)
+    assert document["info"]["title"] == "helper"
+    assert document["components"]["schemas"]["Question"]["properties"]["input"]["maxLength"] == 32_768
+
+
+async def test_every_reference_of_the_description_leads_somewhere(api: Api) -> None:
+    _, document = await api.call("GET", "/openapi.json")
+    text = msgspec.json.encode(document).decode()
+    named = set(re.findall(r"#/components/schemas/(\w+)", text))
+    assert named <= set(document["components"]["schemas"])
+
+
+async def test_no_schema_is_the_description_of_python(api: Api) -> None:
+    """Structs without a docstring of their own would show msgspec's."""
+    _, document = await api.call("GET", "/openapi.json")
+    assert all("description" in schema for schema in document["components"]["schemas"].values())
 
 
 @pytest.mark.parametrize("path", ["/chat", "/stream"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from gagarin.server.errors import StartError
-from gagarin.server.listeners import Listener
+from gagarin.server.listeners import SEND_BUFFER, Listener
 
 
 class Slow:
@@ -91,6 +92,72 @@ async def test_idle_connections_do_not_hold_up_the_end() -> None:
             await response.read()
         async with asyncio.timeout(5):
             assert await slow.listener.drain(60)
+
+
+async def test_whoever_keeps_connections_open_is_told_when_draining_begins() -> None:
+    told = asyncio.Event()
+    listener = Listener(web.Application(), told.set)
+    await listener.listen("127.0.0.1", 0)
+    assert not told.is_set()
+    await listener.drain(0)
+    assert told.is_set()
+
+
+async def test_connections_inherit_a_small_send_buffer() -> None:
+    slow = Slow()
+    port = await slow.listener.listen("127.0.0.1", 0)
+    first = asyncio.create_task(get(port))
+    await slow.entered.wait()
+    assert slow.listener._runner.server is not None
+    (connection,) = slow.listener._runner.server.connections
+    assert connection.transport is not None
+    sent = connection.transport.get_extra_info("socket")
+    assert sent.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * SEND_BUFFER
+    slow.proceed.set()
+    assert await first == "done"
+    await slow.listener.drain(1)
+
+
+async def raw(port: int, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    answer = await reader.read(65_536)
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + b"s3cret" * 20_000 + b"\r\n\r\n",
+        b"s3cret\r\n\r\n",
+        b"GET / HTTP/1.1\r\nAuthori zation: Bearer s3cret\r\n\r\n",
+        b"\x16\x03\x01 a TLS handshake, s3cret",
+    ],
+    ids=["huge token", "no HTTP", "broken header", "TLS"],
+)
+async def test_what_is_no_http_is_refused_and_not_quoted_in_the_log(
+    request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow = Slow()
+    port = await slow.listener.listen("127.0.0.1", 0)
+    assert (await raw(port, request_)).startswith(b"HTTP/1.0 400")
+    assert "s3cret" not in caplog.text
+    assert (await raw(port, b"GET /quick HTTP/1.1\r\nHost: x\r\n\r\n")).startswith(b"HTTP/1.1 200")
+    await slow.listener.drain(0)
+
+
+async def test_several_requests_come_over_one_connection() -> None:
+    slow = Slow()
+    port = await slow.listener.listen("127.0.0.1", 0)
+    async with aiohttp.ClientSession() as session:
+        for _ in range(3):
+            async with session.get(f"http://127.0.0.1:{port}/quick") as response:
+                assert await response.text() == "done"
+        assert slow.listener._runner.server is not None
+        assert len(slow.listener._runner.server.connections) == 1
+    await slow.listener.drain(0)
 
 
 async def test_a_taken_port_keeps_the_server_from_starting() -> None:

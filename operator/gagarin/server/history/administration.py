@@ -12,9 +12,8 @@ import argparse
 import os
 import shutil
 import sqlite3
-import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -42,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     made.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = made.add_subparsers(dest="command", required=True)
     for name, text in (
-        ("owners", "who has conversations"),
+        ("owners", "of whom something is kept"),
         ("export", "every conversation of an owner"),
         ("erase", "delete every conversation of an owner, and what is known of its usage"),
         ("usage", "tokens and cost of an owner by day and model"),
@@ -172,8 +171,3 @@ def _temporary(folder: Path) -> Iterator[Path]:
 def _write(out: BinaryIO, line: dict[str, Any]) -> None:
     out.write(_encode(line) + b"\n")
     out.flush()
-
-
-def arguments(given: Sequence[str]) -> argparse.Namespace:
-    """The command line; what is wrong with it ends the process, as usual."""
-    return parser().parse_args(given or ["--help"] if not sys.stdin.isatty() and not given else given)

@@ -43,7 +43,7 @@ def _postgres(config: Config, secrets: Path, log: Log) -> Choice:
     """Imported only here: the client costs other Instances neither time nor memory."""
     url_file = config.history.postgres_url_file
     if url_file is None:
-        raise StartError("history.postgres_url_file: it is missing, and the type is Postgres")
+        raise StartError("history.type: Postgres needs history.postgres_url_file")
     from gagarin.server.history.pool import Pool
     from gagarin.server.history.postgres import PostgresStore
     from gagarin.server.history.sharedledger import SharedLedger

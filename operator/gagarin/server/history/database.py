@@ -160,9 +160,11 @@ class Database:
         return [row[0] for row in found]
 
     def owners(self, subject: str) -> list[Owner]:
-        """Everyone of this name who has conversations."""
+        """Everyone of this name of whom something is kept."""
         found = self._connection.execute(
-            "SELECT DISTINCT issuer, subject, uid, end_user FROM conversations WHERE subject = ?", (subject,)
+            "SELECT issuer, subject, uid, end_user FROM conversations WHERE subject = ?1 UNION "
+            "SELECT issuer, subject, uid, end_user FROM usage WHERE subject = ?1",
+            (subject,),
         )
         return [Owner(*row) for row in found]
 

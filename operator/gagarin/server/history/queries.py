@@ -74,7 +74,8 @@ WHERE (instance, issuer, subject, uid, end_user) = ($1, $2, $3, $4, $5) AND one.
 ORDER BY one.id LIMIT $7
 """
 OWNERS = """
-SELECT DISTINCT issuer, subject, uid, end_user FROM gagarin.conversations WHERE instance = $1 AND subject = $2
+SELECT issuer, subject, uid, end_user FROM gagarin.conversations WHERE instance = $1 AND subject = $2 UNION
+SELECT issuer, subject, uid, end_user FROM gagarin.usage WHERE instance = $1 AND subject = $2
 """
 EXPIRE_CONVERSATIONS = """
 DELETE FROM gagarin.conversations WHERE id IN (

@@ -142,6 +142,6 @@ class Store(Protocol):
         ...
 
     async def owners(self, subject: str) -> Sequence[Owner]:
-        """Everyone with this name who has conversations: a ServiceAccount made anew is another owner, and so
-        is each end user."""
+        """Everyone with this name of whom something is kept: a ServiceAccount made anew is another owner,
+        and so is each end user."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Iterator
 
 import pytest
 
@@ -26,7 +27,9 @@ async def test_sweeps_go_on_until_nothing_is_left_and_through_failures(
     monkeypatch.setattr(retention, "SHORTEST", 0.0)
     sink = io.BytesIO()
     log = Log("info", sink)
-    steps = iter([retention.BATCH, 7, 0, HistoryUnavailable("disk I/O error"), 3, 0])
+    steps: Iterator[int | HistoryUnavailable] = iter(
+        [retention.BATCH, 7, 0, HistoryUnavailable("disk I/O error"), 3, 0]
+    )
     finished = asyncio.Event()
 
     async def expire(most: int) -> int:
@@ -35,7 +38,7 @@ async def test_sweeps_go_on_until_nothing_is_left_and_through_failures(
         if step is None:
             finished.set()
             return 0
-        if isinstance(step, Exception):
+        if not isinstance(step, int):
             raise step
         return step
 
