@@ -76,9 +76,12 @@ def test_measured_cpu_scales_the_instance_itself(
         resources.instance(namespace, history=NO_HISTORY, autoscaling=automatic, pod={"resources": busy}),
     )
     eventually("Instance bot is Ready", lambda: cluster.get("Instance", namespace, "bot"), is_ready)
-    token = str(caller_of(namespace).token)
+    caller = caller_of(namespace)
+    assert caller.chat("Hello").status == 200  # from now on the Service has an endpoint
     with ThreadPoolExecutor(1) as pool:
-        burst = pool.submit(client_pod.run, BURST, f"http://bot.{namespace}.svc/chat", token, "45")
+        burst = pool.submit(
+            client_pod.run, BURST, f"http://bot.{namespace}.svc/chat", str(caller.token), "45"
+        )
         eventually("two replicas", lambda: replicas(cluster, namespace), lambda count: count == 2, timeout=90)
         eventually("two pods", lambda: available(cluster, namespace), lambda count: count == 2)
         assert json.loads(burst.result(timeout=90))["failed"] == []

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e import kstatus, resources
 from tests.e2e.cluster import Cluster, Object, eventually
-from tests.e2e.conftest import SYSTEM, condition, is_ready, run_bot, temporary_namespace
+from tests.e2e.conftest import SYSTEM, condition, is_ready, temporary_namespace
 from tests.e2e.test_reconciling import OPERATOR
 from tests.e2e.trouble import TROUBLES, Troubled
 
@@ -64,8 +64,12 @@ def present(*items: Object | None) -> list[Object]:
 
 def test_a_namespace_can_be_deleted_under_an_instance(cluster: Cluster) -> None:
     operators = restarts(cluster)
+    # The namespace controller looks again after half of the time that pods may take to end: 300 s and more
+    # unless the agent says so.
+    brief = {"requestTimeout": "5s"}
     with temporary_namespace(cluster) as name:
-        run_bot(cluster, name)
+        cluster.apply(resources.agent(name, limits=brief), resources.instance(name))
+        eventually("Instance bot is Ready", lambda: cluster.get("Instance", name, "bot"), is_ready)
     eventually("the namespace is gone", lambda: cluster.get("Namespace", "", name), lambda left: left is None)
     assert restarts(cluster) == operators
 

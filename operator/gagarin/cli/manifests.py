@@ -19,8 +19,8 @@ import yaml
 
 from gagarin.api.kinds import GROUP, KINDS
 from gagarin.cli import documents
-from gagarin.cli.documents import Document, Mark, place_in
 from gagarin.cli.errors import CommandError, ManifestError
+from gagarin.conversion.yamltext import Document, FieldPath, Mark, place_in
 from gagarin.core.objects import Key, Object, ObjectMap, key_of
 
 SUFFIXES = {".yaml", ".yml", ".json"}
@@ -37,7 +37,7 @@ class Manifest:
     file: str
     node: yaml.Node
 
-    def place(self, path: documents.FieldPath = ()) -> Mark:
+    def place(self, path: FieldPath = ()) -> Mark:
         """Where a field stands, or the nearest thing around it that does."""
         return place_in(self.file, self.node, path)
 
@@ -172,7 +172,7 @@ def _check_envelope(document: Document) -> None:
         _refuse(document, ("metadata", "namespace"), "metadata.namespace is not a string")
 
 
-def _refuse(document: Document, path: documents.FieldPath, problem: str) -> None:
+def _refuse(document: Document, path: FieldPath, problem: str) -> None:
     raise ManifestError(*place_in(document.file, document.node, path), problem)
 
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from gagarin.controller.cluster import Cluster
 from gagarin.controller.metrics import Metrics
 from gagarin.core.objects import Object
-from gagarin.kube.client import Page
+from gagarin.kube.client import Page, Versions
 from gagarin.kube.errors import Unavailable
 from gagarin.kube.resources import Resource
 from gagarin.kube.watch import WatchEvent
@@ -45,6 +45,11 @@ class CountedCluster:
         return self._cluster.pages(
             resource, namespace, label_selector=label_selector, metadata_only=metadata_only
         )
+
+    def versions(
+        self, resource: Resource, namespace: str | None = None, *, label_selector: str = ""
+    ) -> AsyncIterator[Versions]:
+        return self._cluster.versions(resource, namespace, label_selector=label_selector)
 
     def watch(
         self,

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterable
 from typing import Any, Protocol
 
 from gagarin.core.objects import Object
-from gagarin.kube.client import Page
+from gagarin.kube.client import Page, Versions
 from gagarin.kube.resources import Resource
 from gagarin.kube.watch import WatchEvent
 
@@ -33,6 +33,12 @@ class Cluster(Protocol):
         metadata_only: bool = False,
     ) -> AsyncIterator[Page]:
         """A collection, page by page."""
+        ...
+
+    def versions(
+        self, resource: Resource, namespace: str | None = None, *, label_selector: str = ""
+    ) -> AsyncIterator[Versions]:
+        """How new the objects of a collection are, page by page."""
         ...
 
     def watch(

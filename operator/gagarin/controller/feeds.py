@@ -111,9 +111,36 @@ class Feed:
 
     async def refresh(self) -> None:
         """List the collection: take in what is there, drop what is not."""
-        listed: set[Key] = set()
-        version = ""
         at = self.collection
+        listed: set[Key] = set()
+        version = await (self._compare(listed) if self._can_compare() else self._take_all(listed))
+        for key in self._intake.store.keys(at.resource.kind, at.namespace):
+            if key not in listed:
+                self._intake.gone(key, int(version))
+        self._version = version
+
+    def _can_compare(self) -> bool:
+        """Was it listed before, and does the store know all that is in it?"""
+        return bool(self._version) and self.collection.resource.kind not in REFERRED
+
+    async def _compare(self, listed: set[Key]) -> str:
+        """Read what is newer than we know, which is little when the watches work; nearly all of the cost of
+        reading everything is to decode what has not changed. Returns the version of the list."""
+        at, version = self.collection, ""
+        async for page in self._cluster.versions(at.resource, at.namespace, label_selector=at.label_selector):
+            version = page.resource_version
+            if any(map(self._is_news, page.items.items())):
+                listed.clear()
+                return await self._take_all(listed)
+            listed.update(page.items)
+        return version
+
+    def _is_news(self, found: tuple[Key, int]) -> bool:
+        known = self._intake.store.get(found[0])
+        return known is None or version_of(known) < found[1]
+
+    async def _take_all(self, listed: set[Key]) -> str:
+        at, version = self.collection, ""
         async for page in self._cluster.pages(
             at.resource, at.namespace, label_selector=at.label_selector, metadata_only=at.metadata_only
         ):
@@ -121,10 +148,7 @@ class Feed:
             for item in page.items:
                 listed.add(key_of(item))
                 await self._take(item)
-        for key in self._intake.store.keys(at.resource.kind, at.namespace):
-            if key not in listed:
-                self._intake.gone(key, int(version))
-        self._version = version
+        return version
 
     async def follow(self, broke: Callable[[], None] = lambda: None) -> None:
         """Watch the collection, for ever: go on where it broke off, list again where that is too late. Each

@@ -40,8 +40,9 @@ def convert_agent(context: Context, fields: Fields) -> None:
     if text in context.agents:
         context.report.fault(fields.place("name"), f"there is another agent called {text}")
         return
-    name = context.agents.make(text)
-    if identifier := fields.text("id"):
+    identifier = fields.text("id")
+    name = context.agents.make(text, identifier)
+    if identifier:
         context.agent_ids[identifier] = name
     prompt = fields.text("prompt")
     if not prompt:
@@ -81,6 +82,8 @@ def _model(context: Context, fields: Fields) -> dict[str, Any]:
     if (found := context.models.of(model)) is not None:
         return {"modelRef": {"name": found}}
     provider = ensure(context, vendor) if vendor else context.providers.only()
+    if provider is None and (elsewhere := context.elsewhere(fields.place("model"), "Model", model)):
+        return {"modelRef": {"name": elsewhere}}
     if provider is None:
         why = f"there is no provider called {vendor}" if vendor else f"there is no model called {model}"
         context.report.fault(fields.place("model"), why)
@@ -123,17 +126,18 @@ def _knowledge(context: Context, fields: Fields) -> tuple[list[dict[str, Any]], 
 def _instance(context: Context, fields: Fields) -> str | None:
     identifier, title = fields.text("agent_id"), fields.text("title")
     agent = context.agent_ids.get(identifier) or context.agents.of(identifier)
-    fields.take("id")
+    agent = agent or context.elsewhere(fields.place("agent_id"), "Agent", identifier)
+    wanted = fields.text("id")
     fields.drop("chat_history", "conversations cannot be taken along")
     fields.finish()
     if agent is None:
         why = f"there is no agent with the id {identifier}" if identifier else "is missing"
         context.report.fault(fields.place("agent_id"), why)
         return None
-    _add_instance(context, title or agent, agent, title)
+    _add_instance(context, title or agent, agent, title, wanted)
     return agent
 
 
-def _add_instance(context: Context, text: str, agent: str, title: str) -> None:
-    name = context.instances.make(text)
+def _add_instance(context: Context, text: str, agent: str, title: str, wanted: str = "") -> None:
+    name = context.instances.make(text, wanted)
     context.add("Instance", name, {"agentRef": {"name": agent}, "title": title if title != name else None})

@@ -32,16 +32,21 @@ class Conversion:
 
 
 def convert(
-    configuration: Any, namespace: str | None = None, environment: Mapping[str, str] | None = None
+    configuration: Any,
+    namespace: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    *,
+    complete: bool = True,
 ) -> Conversion:
     """Convert a configuration as it was read from YAML or JSON.
 
-    `environment` are the variables to replace; `namespace` goes into the manifests unless it is None. Raises
-    `ConversionError` with every fault found: then nothing is converted.
+    `environment` are the variables to replace; `namespace` goes into the manifests unless it is None. One that is
+    not `complete` may name resources that it does not hold. Raises `ConversionError` with every fault found: then
+    nothing is converted.
     """
     report = Report()
     fields = Fields(configuration, "", report, environment or {})
-    context = Context(report, namespace)
+    context = Context(report, namespace, complete=complete)
     convert_providers(context, fields)
     convert_models(context, fields)
     convert_tools(context, fields)

@@ -41,7 +41,7 @@ def _convert(context: Context, fields: Fields) -> None:
     provider = _provider(context, fields, vendor)
     context.add(
         "Model",
-        context.models.make(name),
+        context.models.make(name, fields.text("id")),
         {
             "providerRef": {"name": provider},
             "model": _id(base, vendor),
@@ -51,7 +51,6 @@ def _convert(context: Context, fields: Fields) -> None:
             "cost": _cost(fields, info),
         },
     )
-    fields.take("id")
     fields.take("provider_id")
     info.finish()
     fields.finish()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from gagarin.api.fields import NAME
+
 MOST = 52
 
 
@@ -25,9 +27,9 @@ class Names:
         self._by_text: dict[str, str] = {}
         self._taken: set[str] = set()
 
-    def make(self, text: str) -> str:
-        """A new name for a text. Given twice, the text later stands for the first."""
-        base = valid(text) or self._fallback
+    def make(self, text: str, wanted: str = "") -> str:
+        """A new name for a text, `wanted` if that is a name. Given twice, the text later stands for the first."""
+        base = wanted if re.fullmatch(NAME, wanted) else valid(text) or self._fallback
         name, number = base, 1
         while name in self._taken:
             number += 1

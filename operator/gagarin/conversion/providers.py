@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from gagarin.conversion.context import Context, key_ref
+from gagarin.conversion.context import Context
 from gagarin.conversion.shapes import Fields
 from gagarin.core.vendors import VENDORS
 
@@ -32,6 +32,8 @@ def ensure(context: Context, vendor: str) -> str | None:
     """The Provider for what a model or an agent calls its provider; made if it is a vendor that needs no more
     than its name."""
     known = context.providers.of(vendor.lower())
+    if known is None and not context.complete:
+        return context.elsewhere("providers", "Provider", vendor)
     kind = TYPES.get(vendor.lower())
     if known is not None or kind is None or VENDORS[kind].url is None:
         return known
@@ -50,21 +52,21 @@ def _convert(context: Context, fields: Fields) -> None:
     if vendor in context.providers:
         context.report.fault(fields.place("name"), f"there is another provider called {vendor}")
         return
-    name = context.providers.make(vendor)
-    spec = {"type": TYPES.get(vendor, "OpenAICompatible")}
-    key = fields.secret("api_key")
-    secret = context.secret(fields, "api_key", f"{name}-key", {KEY: key}) if key else ""
+    name = context.providers.make(vendor, fields.text("id"))
+    spec = {"type": fields.text("type") or TYPES.get(vendor, "OpenAICompatible")}
+    if spec["type"] not in VENDORS:
+        context.report.fault(fields.place("type"), f"is none of {', '.join(VENDORS)}")
+        return
     context.add(
         "Provider",
         name,
         {
             **spec,
             "url": _url(context, fields, spec["type"]),
-            "apiKey": key_ref(secret, KEY) if secret else None,
+            "apiKey": context.key(fields, "api_key", f"{name}-key", KEY),
             "models": [str(each) for each in fields.values("models")],
         },
     )
-    fields.take("id")
     fields.drop("description", "providers have no description; use an annotation")
     fields.finish()
 

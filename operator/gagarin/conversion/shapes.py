@@ -61,6 +61,14 @@ class Fields:
             return ""
         return VARIABLE.sub(self._value_of, str(value))
 
+    def reference(self, name: str) -> dict[str, Any] | None:
+        """`{secretKeyRef: ...}`, in place of a text that is secret; it is taken as it is."""
+        value = self._left.get(name)
+        if not (isinstance(value, dict) and isinstance(value.get("secretKeyRef"), dict)):
+            return None
+        found: dict[str, Any] = self.take(name)
+        return found
+
     def _value_of(self, found: re.Match[str]) -> str:
         return self._environment.get(found[1] or found[2], found[0])
 

@@ -42,8 +42,9 @@ def convert_tool(context: Context, fields: Fields) -> None:
     if text in context.tools:
         context.report.fault(fields.place("handle"), f"there is another tool called {text}")
         return
-    name = context.tools.make(text)
-    if identifier := fields.text("id"):
+    identifier = fields.text("id")
+    name = context.tools.make(text, identifier)
+    if identifier:
         context.tool_ids[identifier] = name
     description = fields.text("description")
     spec = _spec(context, fields, name, description)
@@ -94,6 +95,13 @@ def _functions(context: Context, fields: Fields, name: str, description: str) ->
 def _auth(context: Context, fields: Fields, name: str) -> dict[str, Any] | None:
     method = fields.text("auth_method").lower()
     info = fields.inner("auth_info")
+    references = {each: info.reference(each) for each in ("token", "username", "password")}
+    if method == "bearer" and references["token"]:
+        info.finish()
+        return {"type": "Bearer", "bearer": references["token"]}
+    if method == "basic" and references["username"] and references["password"]:
+        info.finish()
+        return {"type": "Basic", "basic": {each: references[each] for each in ("username", "password")}}
     if method == "bearer":
         values = {"token": info.secret("token") or info.secret("api_key")}
     elif method == "basic":

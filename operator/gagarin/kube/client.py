@@ -9,6 +9,7 @@ bounded time for every answer. The chat server uses it for three calls, so impor
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,13 +19,15 @@ from typing import Any, Self, TypeVar
 import aiohttp
 import msgspec
 
-from gagarin.core.objects import Object
+from gagarin.core.objects import Key, Object
 from gagarin.kube.endpoint import Endpoint, TokenSource
-from gagarin.kube.errors import Unavailable, error_of
+from gagarin.kube.errors import EndpointError, Unavailable, error_of
 from gagarin.kube.resources import BY_KIND, SERVICE_ACCOUNT, Resource
 from gagarin.kube.reviews import (
     AccessDecision,
     ReviewAnswer,
+    ReviewedUser,
+    SelfReviewAnswer,
     SubjectAccessReviewSpec,
     TokenAnswer,
     TokenDecision,
@@ -48,6 +51,7 @@ PAGE_SIZE = 500
 FULL_PAGE_SIZE = 100  # a page of whole objects is megabytes, and several times that once it is decoded
 
 T = TypeVar("T")
+L = TypeVar("L", "_List", "_VersionList")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,14 @@ class Page:
     """A part of a collection. Every page of one listing has the same resource version: watch from there."""
 
     items: list[Object]
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The same, when all that is wanted of each object is how new it is."""
+
+    items: dict[Key, int]
     resource_version: str
 
 
@@ -68,6 +80,21 @@ class _List(msgspec.Struct):
     items: list[dict[str, Any]] | None = None
 
 
+class _Version(msgspec.Struct, rename="camel"):
+    name: str
+    namespace: str = ""
+    resource_version: str = ""
+
+
+class _Versioned(msgspec.Struct):
+    metadata: _Version
+
+
+class _VersionList(msgspec.Struct):
+    metadata: _ListMeta
+    items: list[_Versioned] | None = None
+
+
 class KubeClient:
     """A connection to one API server. An async context manager; safe to use from many tasks of one loop."""
 
@@ -75,6 +102,7 @@ class KubeClient:
         self.endpoint = endpoint
         self._tokens = TokenSource(endpoint)
         self._user_agent = user_agent
+        self._authorization: str | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -84,6 +112,7 @@ class KubeClient:
             timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS, sock_connect=CONNECT_SECONDS),
             # Inside a cluster, compressing long lists costs both sides more than it saves.
             headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
+            cookie_jar=aiohttp.DummyCookieJar(),  # nothing is remembered from one caller to the next
             middlewares=(self._authorize,),
         )
         return self
@@ -99,6 +128,15 @@ class KubeClient:
         if self._session is None:
             raise RuntimeError("KubeClient is used outside of its `async with` block")
         return self._session
+
+    def as_caller(self, token: str) -> KubeClient:
+        """The same connections with somebody else's bearer token, so that the API server judges them and not
+        us. Raises `EndpointError` where a client certificate of ours would speak before any token."""
+        if self.endpoint.client_certificate is not None:
+            raise EndpointError("calls for somebody else need an endpoint without a client certificate")
+        view = copy.copy(self)
+        view._authorization = f"Bearer {token}"
+        return view
 
     async def get(
         self, resource: Resource, namespace: str, name: str, *, metadata_only: bool = False
@@ -120,13 +158,36 @@ class KubeClient:
         """A whole collection, page by page, so that memory holds one page. Raises `Gone` when it took too
         long between two pages; then begin again."""
         size = page_size or (PAGE_SIZE if metadata_only else FULL_PAGE_SIZE)
-        query = {"limit": str(size)} | ({"labelSelector": label_selector} if label_selector else {})
-        headers = {"Accept": METADATA_LIST if metadata_only else JSON}
-        while True:
-            body = await self._call("GET", resource.path(namespace), query=query, headers=headers)
-            found = _decode(body, _List)
+        accept = METADATA_LIST if metadata_only else JSON
+        async for found in self._pages(resource, namespace, label_selector, size, accept, _List):
             items = [_named_kind(item, resource) for item in found.items or ()]
             yield Page(items, found.metadata.resource_version)
+
+    async def versions(
+        self, resource: Resource, namespace: str | None = None, *, label_selector: str = ""
+    ) -> AsyncIterator[Versions]:
+        """Like `pages`, for what is only to be compared: nothing else of the objects is decoded."""
+        size, kind = PAGE_SIZE, resource.kind
+        pages = self._pages(resource, namespace, label_selector, size, METADATA_LIST, _VersionList)
+        async for found in pages:
+            each = (item.metadata for item in found.items or ())
+            versions = {Key(kind, one.namespace, one.name): int(one.resource_version or 0) for one in each}
+            yield Versions(versions, found.metadata.resource_version)
+
+    async def _pages(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        label_selector: str,
+        size: int,
+        accept: str,
+        kind: type[L],
+    ) -> AsyncIterator[L]:
+        query = {"limit": str(size)} | ({"labelSelector": label_selector} if label_selector else {})
+        while True:
+            body = await self._call("GET", resource.path(namespace), query=query, headers={"Accept": accept})
+            found = _decode(body, kind)
+            yield found
             if not found.metadata.continue_:
                 return
             query["continue"] = found.metadata.continue_
@@ -242,6 +303,12 @@ class KubeClient:
         answer = await self._call("POST", "/apis/authentication.k8s.io/v1/tokenreviews", body=body)
         return _decode(answer, TokenReviewAnswer).status
 
+    async def self_subject_review(self) -> ReviewedUser:
+        """Whom our own token (or the caller's, see `as_caller`) speaks for. Raises `Unauthorized`."""
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        answer = await self._call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=body)
+        return _decode(answer, SelfReviewAnswer).status.user_info
+
     async def create_token(self, namespace: str, service_account: str, request: TokenRequest) -> TokenStatus:
         """A token of a ServiceAccount (TokenRequest)."""
         path = SERVICE_ACCOUNT.path(namespace, service_account, "token")
@@ -279,6 +346,8 @@ class KubeClient:
         """The one place where requests leave and errors come in."""
         url = self.endpoint.server + path
         options: dict[str, Any] = {"timeout": patience} if patience is not None else {}
+        if self._authorization is not None:
+            headers = {**headers, "Authorization": self._authorization}
         try:
             async with self.session.request(
                 method, url, params=query, headers=headers, data=data, allow_redirects=False, **options
@@ -292,7 +361,7 @@ class KubeClient:
     async def _authorize(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        if token := self._tokens.read():
+        if "Authorization" not in request.headers and (token := self._tokens.read()):
             request.headers["Authorization"] = f"Bearer {token}"
         return await handler(request)
 

@@ -45,6 +45,7 @@ class ReviewedUser(msgspec.Struct, frozen=True):
     username: str = ""
     uid: str = ""
     groups: tuple[str, ...] = ()
+    extra: dict[str, tuple[str, ...]] = {}
 
 
 class TokenDecision(msgspec.Struct, frozen=True):
@@ -93,3 +94,15 @@ class TokenAnswer(msgspec.Struct, frozen=True):
     """The part of an answered TokenRequest that we read."""
 
     status: TokenStatus
+
+
+class SelfReview(msgspec.Struct, frozen=True, rename="camel"):
+    """Who is asking."""
+
+    user_info: ReviewedUser
+
+
+class SelfReviewAnswer(msgspec.Struct, frozen=True):
+    """The part of an answered SelfSubjectReview that we read."""
+
+    status: SelfReview

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, NamedTuple
 
 import aiohttp
+from aiohttp import AddrInfoType
 
 from gagarin.core.config import Config
 from gagarin.kube.client import KubeClient
@@ -52,6 +54,8 @@ DRAIN_MARGIN = 5.0  # seconds beyond the longest possible answer
 # A thread that wants to go on waits this long for one that computes. With Python's 5 ms, the history's thread
 # would wait that long for each statement while the event loop is busy.
 SWITCH_SECONDS = 0.0005
+# What may wait of one reply that is read slower than it is written: in the kernel, and again in this process.
+PROVIDER_BUFFER = 32 * 1024
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -181,12 +185,22 @@ def _reason(error: Exception) -> str:
 
 def _provider_session() -> aiohttp.ClientSession:
     """Connections to providers: as many as there are chats, kept for the next one, without cookies."""
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0, socket_factory=_provider_socket)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0),
+        connector=connector,
+        read_bufsize=PROVIDER_BUFFER,
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "gagarin", "Accept-Encoding": "identity"},
         trust_env=True,  # the operator's proxy, if it has one
     )
+
+
+def _provider_socket(address: AddrInfoType) -> socket.socket:
+    """Left alone, the kernel lets a connection whose reader waits for a slow client hold megabytes."""
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, PROVIDER_BUFFER)
+    return made
 
 
 def _models(

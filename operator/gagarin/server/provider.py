@@ -49,6 +49,7 @@ class ModelClient:
         self._request = request
         self._tracing = tracing
         self._vendor = target.provider.type
+        self.target = target
         self.model = target.model
         self._prices = target.cost
 

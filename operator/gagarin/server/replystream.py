@@ -22,6 +22,55 @@ from gagarin.server.wire import Content, Nonsense, Usage
 _END_SECONDS = 0.25  # the connection is kept for the next call if the body ends this soon after its [DONE]
 
 
+class _Watch:
+    """Ends a read that takes too long, with one timer for all reads of a stream.
+
+    A timer for each read, as `asyncio.timeout` has, would be made and cancelled for each token: a tenth of what a
+    token costs. This one is left alone while tokens come; when it is due it looks how long the read that is under
+    way has been waiting.
+    """
+
+    def __init__(
+        self, upstream: Upstream, content: aiohttp.StreamReader, timeouts: Timeouts, ends: float
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._upstream = upstream
+        self._content = content
+        self._gap = timeouts.between_tokens
+        self._ends = ends
+        self._since: float | None = None  # when the read that is under way began
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """A read begins. It raises `ProviderError` if it takes too long."""
+        self._since = self._loop.time()
+        if self._timer is None:
+            self._arm(self._since)
+
+    def end(self) -> None:
+        """The read is over."""
+        self._since = None
+
+    def stop(self) -> None:
+        """No more reads."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _arm(self, since: float) -> None:
+        self._timer = self._loop.call_at(min(since + self._gap, self._ends), self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._since is None:  # nothing is being read: the next read sets it again
+            return
+        due = self._since + self._gap
+        if min(due, self._ends) > self._loop.time():
+            self._arm(self._since)
+        else:
+            limit = "total" if self._ends <= due else "between_tokens"
+            self._content.set_exception(self._upstream.too_slow(limit))
+
+
 class ReplyStream:
     """An async iterator of lists of texts. `usage` is known at the end, if the provider tells it; so are
     `calls` and `finish`.
@@ -34,8 +83,7 @@ class ReplyStream:
     ) -> None:
         self._upstream = upstream
         self._response = response
-        self._timeouts = timeouts
-        self._ends = ends
+        self._watch = _Watch(upstream, response.content, timeouts, ends)
         self._parser = Parser()
         self._ready: list[str] = []
         self._assembly = Assembly()
@@ -83,6 +131,7 @@ class ReplyStream:
 
     async def close(self) -> None:
         """Keep the connection if the reply has ended, end the call if it has not."""
+        self._watch.stop()
         if self.on_close is not None:
             self.on_close(self)
         if self._over and not self._response.content.at_eof():
@@ -94,13 +143,11 @@ class ReplyStream:
         self._response.release()
 
     async def _read_in_time(self) -> list[str]:
-        left = self._ends - asyncio.get_running_loop().time()
-        gap = self._timeouts.between_tokens
+        self._watch.begin()
         try:
-            async with asyncio.timeout(min(gap, left)):
-                return await self._read()
-        except TimeoutError as error:
-            raise self._upstream.too_slow("total" if left <= gap else "between_tokens") from error
+            return await self._read()
+        finally:
+            self._watch.end()
 
     async def _read(self) -> list[str]:
         try:

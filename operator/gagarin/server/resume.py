@@ -73,7 +73,7 @@ class LiveStream(EventWriter):
         self._trace = connection.request[TRACE]
         self._connection: _Connection | None = connection
         self._unread = 0
-        self._read = asyncio.Event()
+        self._read: asyncio.Event | None = None  # set when somebody reads again; made when that is waited for
 
     async def begin(self, conversation: str | None) -> None:
         """Send the headers; from now on the stream can be resumed."""
@@ -126,7 +126,8 @@ class LiveStream(EventWriter):
         if self._streams.goes_on(self):
             self._connection = connection
             self._unread = 0
-            self._read.set()
+            if self._read is not None:
+                self._read.set()
             connection.heartbeat.start()
 
     def _replace(self) -> None:
@@ -146,7 +147,7 @@ class LiveStream(EventWriter):
             return
         self._unread += len(data)
         while self._unread > UNREAD_BYTES and self._connection is None:
-            self._read.clear()
+            self._read = asyncio.Event()
             await self._read.wait()
 
 

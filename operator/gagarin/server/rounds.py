@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import NamedTuple
 
+import msgspec
+
 from gagarin.core.config import Config
 from gagarin.server import costs, problems, wire
 from gagarin.server.accounts import Spent
 from gagarin.server.answers import Answered, SourceUse, ToolUse
 from gagarin.server.auth.identity import Caller
 from gagarin.server.errors import ProviderError
+from gagarin.server.history import window
 from gagarin.server.knowledge.passages import Knowledge, Passage
 from gagarin.server.logs import Log
 from gagarin.server.prompt import Prompt
@@ -112,6 +115,8 @@ class _Turn:
         self._begin = begin
         self._voice = voice
         self._messages: list[Sent] = []
+        self._said = 0  # how many of them, behind the first, are of the dialogue
+        self._beside: tuple[msgspec.Raw, ...] = ()  # what a model gets beside the dialogue
         self._texts: list[str] = []
         self._uses: list[ToolUse] = []
         self._passages: Sequence[Passage] = ()
@@ -123,7 +128,10 @@ class _Turn:
             self._passages = await self._rounds.knowledge.passages(self._asked.messages[-1].content)
         system = self._rounds.prompt.message(self._passages, self._asked.context)
         self._messages = [system, *self._asked.messages]
+        self._said = len(self._asked.messages)
         offered = await self._rounds.toolset.offered()
+        self._beside = (system, *offered.definitions)
+        self._fit()
         for left in range(self._rounds.limit, 0, -1):
             if not offered.functions:
                 break
@@ -132,6 +140,16 @@ class _Turn:
                 return await self._finished(reply, offered)
             await self._run(reply, calls, offered, last=left == 1)
         return await self._finished(await self._ask(_closing(offered)), offered)
+
+    def _fit(self) -> None:
+        """Of a dialogue that is too long for the model, the oldest turns are left out."""
+        target = self._rounds.models[self._model].target
+        *past, question = self._asked.messages
+        if past:
+            left = window.room(target, *self._beside, question.content)
+            kept = [*window.fitting(past, left), question]
+            self._messages[1 : 1 + self._said] = kept
+            self._said = len(kept)
 
     def _calls(self, reply: Reply) -> Sequence[Call]:
         """The tool calls to make. An answer given through a call is none of them, and ends the turn."""
@@ -159,6 +177,7 @@ class _Turn:
                 self._rounds.log.event("warning", f"{error}; asking the next model", fault=error.fault)
             self._model += 1
             self._messages = wire.portable(self._messages)
+            self._fit()
 
     async def _run(self, reply: Reply, calls: Sequence[Call], offered: Offered, *, last: bool) -> None:
         """Make the calls, and put them and their results behind the messages."""

@@ -119,15 +119,9 @@ def event(name: str, data: object, mark: bytes = b"", number: int = 0) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (name.encode(), _encode(data))
 
 
-def tokens(texts: list[str], mark: bytes, first: int) -> bytes:
-    """A `token` event for each text, in one piece: what came in one read goes out in one write. Their ids are
-    `mark` and a number, from `first` on."""
-    return b"".join(
-        [
-            b'event: token\ndata: {"text":%b}\nid: %b%d\n\n' % (_encode(text), mark, number)
-            for number, text in enumerate(texts, first)
-        ]
-    )
+def token(text: str, mark: bytes, number: int) -> bytes:
+    """A `token` event, as `event` makes it, at half its cost: it is by far the most frequent one."""
+    return b'event: token\ndata: {"text":%b}\nid: %b%d\n\n' % (_encode(text), mark, number)
 
 
 def message(data: bytes) -> bytes:

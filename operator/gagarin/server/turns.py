@@ -64,7 +64,7 @@ class Output(Protocol):
         ...
 
     async def tokens(self, texts: list[str]) -> None:
-        """The next pieces of it. Waits while the receiver is slow."""
+        """The next pieces of it: those that came in one read. Waits while the receiver is slow."""
         ...
 
     async def tool(self, event: ToolEvent) -> None:

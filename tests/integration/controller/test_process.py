@@ -7,7 +7,18 @@ import time
 import yaml
 
 from gagarin.core.objects import Object
-from gagarin.kube.resources import DEPLOYMENT, INSTANCE, LEASE, NAMESPACE, SERVICE, SERVICE_ACCOUNT
+from gagarin.kube.resources import (
+    DEPLOYMENT,
+    HORIZONTAL_POD_AUTOSCALER,
+    INSTANCE,
+    LEASE,
+    NAMESPACE,
+    PERSISTENT_VOLUME_CLAIM,
+    POD_DISRUPTION_BUDGET,
+    SECRET,
+    SERVICE,
+    SERVICE_ACCOUNT,
+)
 from tests.integration.controller.world import World
 from tests.integration.controlplane import REPOSITORY
 
@@ -149,11 +160,19 @@ def work_through(world: World, token: str, *, everywhere: bool) -> None:
     since = len(world.proxy.calls)
     operator = world.start(token=token, everywhere=everywhere)
     world.apply(*world.quickstart())
-    world.make_ready("helper")
+    world.apply(world.instance("wide", history={"type": "None"}, replicas=2, autoscaling={"max": 3}))
+    world.apply(world.instance("deep", history={"type": "Persistent"}))
+    if everywhere:
+        share_a_key(world)
+    world.make_ready("helper", "wide")
+    world.wait(lambda: world.get(PERSISTENT_VOLUME_CLAIM, "deep-data"), "the volume")
     time.sleep(1.1)  # the API server's times are to the second: make the pod older than the rotation
     world.apply(world.secret(value="second"))
     world.apply(world.agent(prompt="You help briefly."))
+    world.apply(world.instance("wide", history={"type": "None"}))
     world.wait(lambda: any("PATCH pods" in write for write in world.proxy.writes(world.namespace)), "a nudge")
+    world.wait(lambda: not world.get(POD_DISRUPTION_BUDGET, "wide"), "what is not wanted to be pruned")
+    world.wait(lambda: not world.get(HORIZONTAL_POD_AUTOSCALER, "wide"), "the autoscaler too")
     world.wait(lambda: rolled_out(world), "the old configuration to be pruned")
     world.quiet()
     assert operator.stop() == 0
@@ -162,6 +181,21 @@ def work_through(world: World, token: str, *, everywhere: bool) -> None:
         call for call in world.proxy.calls[since:] if "/namespaces/" not in call.path or here in call.path
     ]
     assert [f"{call} {call.status}" for call in calls if call.status in (401, 403)] == []
+
+
+def share_a_key(world: World) -> None:
+    """An Instance that uses the key of another namespace, until that is forbidden."""
+    far = World(world.plane, world.proxy, world.folder, f"{world.namespace}-far")
+    assert world.plane.call("POST", NAMESPACE.path(), {"metadata": {"name": far.namespace}}).status == 201
+    provider = far.provider()
+    provider["spec"]["allowedNamespaces"] = {"from": "All", "credentials": "Copy"}
+    agent = world.agent("borrower")
+    agent["spec"]["model"]["providerRef"] = {"name": "stub", "namespace": far.namespace}
+    far.apply(far.secret(), provider)
+    world.apply(agent, world.instance("borrower", agentRef={"name": "borrower"}))
+    world.wait(lambda: any("." in name for name in world.names(SECRET)), "the copy")
+    far.apply(far.provider())
+    world.wait(lambda: not any("." in name for name in world.names(SECRET)), "the copy to be deleted")
 
 
 def rolled_out(world: World) -> bool:

@@ -20,9 +20,12 @@ from gagarin.server.history.postgres import PostgresStore
 from gagarin.server.secretfiles import SecretFiles
 from tests import postgres
 from tests.unit.server.auth.oracle import quiet
+from tests.unit.server.certificates import self_signed
 
 URL_FILE = "team-a/history/url"
-OPTIONS = "-c fsync=off -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=60"
+OPTIONS = (
+    "-c ssl=on -c fsync=off -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=60"
+)
 
 
 class Server:
@@ -36,11 +39,14 @@ class Server:
         postgres._own(self.folder)
         (self.folder / "password").write_text(self.password)
         self._run("initdb", "--auth=scram-sha-256", "--no-sync", "--username=gagarin", "--encoding=UTF8")
+        self.certificate, key = self_signed("localhost")
+        self._write("server.crt", self.certificate)
+        self._write("server.key", key)
 
     @property
     def url(self) -> str:
         """Where it is, with the password of now."""
-        return f"postgresql://gagarin:{self.password}@127.0.0.1:{self.port}/postgres"
+        return f"postgresql://gagarin:{self.password}@127.0.0.1:{self.port}/postgres?sslmode=disable"
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -82,6 +88,14 @@ class Server:
             self.stop()
         shutil.rmtree(self.folder)
 
+    def _write(self, name: str, text: str) -> None:
+        """A file that only the server may read."""
+        data = self.folder / "data"
+        file = data / name
+        file.write_text(text)
+        file.chmod(0o600)
+        os.chown(file, data.stat().st_uid, data.stat().st_gid)
+
     def _run(self, program: str, *arguments: str) -> None:
         folder = [f"--pgdata={self.folder}/data"]
         if program == "initdb":
@@ -106,10 +120,10 @@ def write_url(folder: Path, url: str) -> None:
     new.rename(file)
 
 
-def pool_in(folder: Path, url: str) -> Pool:
+def pool_in(folder: Path, url: str, extra_ca: str | None = None) -> Pool:
     """Connections to the URL, by a file in the folder."""
     write_url(folder, url)
-    return Pool(SecretFiles(folder), URL_FILE)
+    return Pool(SecretFiles(folder), URL_FILE, extra_ca)
 
 
 def store_in(folder: Path, url: str, instance: str = "team-a/helper", history: int = 10) -> PostgresStore:

@@ -27,8 +27,8 @@ HISTORY = 5
 
 
 class Ask(NamedTuple):
-    """A message: to the conversation that was begun as number `which` (None: a new one), with one of two keys or
-    none, answered or given up."""
+    """A message: to the conversation that was begun as number `which` (None: a new one), with one of two keys
+    or none, answered or given up."""
 
     owner: Owner
     which: int | None

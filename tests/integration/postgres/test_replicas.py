@@ -334,3 +334,36 @@ async def test_what_is_old_is_deleted(server: Server, tmp_path: Path) -> None:
     assert await store._expire(100) >= 1
     assert server.sql("SELECT count(*) FROM gagarin.requests") == [(0,)]
     await store.close()
+
+
+TLS = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+
+
+async def test_the_servers_certificate_is_checked_if_the_url_says_so(server: Server, tmp_path: Path) -> None:
+    address = server.url.replace("127.0.0.1", "localhost").replace("disable", "verify-full")
+    trusting = pool_in(tmp_path, address, server.certificate)
+    assert await trusting.fetch(TLS) == [(True,)]
+    await trusting.close()
+    for url, trusted in (
+        (address, None),
+        (server.url.replace("disable", "verify-full"), server.certificate),  # another name than in the URL
+    ):
+        careful = pool_in(tmp_path, url, trusted)
+        with pytest.raises(HistoryUnavailable, match="certificate verify failed"):
+            await careful.fetch(TLS)
+        await careful.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "checked"),
+    [
+        ("", None),
+        ("?sslmode=require", None),
+        ("?sslmode=verify-ca", False),
+        ("?sslmode=verify-full", True),
+        ("?sslmode=verify-full&sslrootcert=/a/file", None),
+    ],
+)
+def test_only_what_the_url_leaves_open_is_decided_for_it(query: str, checked: bool | None) -> None:
+    context = pool.tls_of(f"postgresql://a:b@c/d{query}", None)
+    assert (context and context.check_hostname) == checked

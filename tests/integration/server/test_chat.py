@@ -16,10 +16,10 @@ async def test_a_caller_with_a_role_is_answered(
         answer = await response.json()
     assert response.status == 200
     assert answer == {"answer": "Good day.", "conversation": answer["conversation"], "usage": USAGE}
-    assert upstream.bodies[0]["messages"] == [
-        {"role": "system", "content": "You are helpful."},
-        {"role": "user", "content": "Hello"},
-    ]
+    system, question = upstream.bodies[0]["messages"]
+    assert system["role"] == "system"
+    assert system["content"].startswith("You are helpful.")
+    assert question == {"role": "user", "content": "Hello"}
     assert upstream.headers[0]["Authorization"] == "Bearer first-key"
 
 
@@ -31,9 +31,10 @@ async def test_a_stream_is_events_in_the_order_of_the_answer(
         text = await response.text()
     conversation = response.headers["Gagarin-Conversation"]
     assert response.content_type == "text/event-stream"
+    stream = text.rpartition("id: ")[2].partition(".")[0]
     assert text == (
-        'event: token\ndata: {"text":"Good"}\n\n'
-        'event: token\ndata: {"text":" day."}\n\n'
-        'event: usage\ndata: {"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}\n\n'
-        f'event: done\ndata: {{"conversation":"{conversation}"}}\n\n'
+        f'event: token\ndata: {{"text":"Good"}}\nid: {stream}.1\n\n'
+        f'event: token\ndata: {{"text":" day."}}\nid: {stream}.2\n\n'
+        f'event: usage\ndata: {{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}\nid: {stream}.3\n\n'
+        f'event: done\ndata: {{"conversation":"{conversation}"}}\nid: {stream}.4\n\n'
     )

@@ -13,13 +13,14 @@ import aiohttp
 import msgspec
 import pytest
 
-from gagarin.core.config import Auth, History, Limits
+from gagarin.core.config import History, Limits, ServerTls
 from tests.integration.server.conftest import Start
 from tests.integration.server.serverprocess import PATIENCE, ServerProcess
 from tests.unit.server.apiserver import ApiServer
 from tests.unit.server.upstream import Upstream, failing, piece, silent, sse, writing
 
 Headers = dict[str, str]
+FIRST = b'event: token\ndata: {"text":"Good"}\n'
 
 
 async def chat(
@@ -79,7 +80,7 @@ async def test_sigterm_lets_a_stream_end_whole_and_the_process_end_well(
 
     upstream.behaviours = [two_parts]
     async with http.post(f"{server.url}/stream", json={"input": "Hello"}, headers=caller) as response:
-        assert await response.content.readuntil(b"\n\n") == b'event: token\ndata: {"text":"Good"}\n\n'
+        assert (await response.content.readuntil(b"\n\n")).startswith(FIRST)
         server.signal(signal.SIGTERM)
         await server.line(message="draining")
         async with http.get(f"{server.ops_url}/readyz") as ready:
@@ -89,7 +90,8 @@ async def test_sigterm_lets_a_stream_end_whole_and_the_process_end_well(
                 await other.post(f"{server.url}/chat", json={"input": "Hello"}, headers=caller)
         upstream.proceed.set()
         rest = await response.text()
-    assert rest.startswith('event: token\ndata: {"text":" day."}\n\nevent: done\n')
+    assert rest.startswith('event: token\ndata: {"text":" day."}\n')
+    assert "event: done\n" in rest
     assert await server.ended() == 0
     assert (await server.line(message="stopped"))["answers_cut"] is False
 
@@ -166,7 +168,7 @@ async def test_a_slow_reader_slows_the_provider_and_fills_no_memory(
         assert resident(server.pid) < 150_000_000
         text = await response.text()
     assert text.count("event: token") == 60_000 - 1
-    assert text.endswith("}\n\n")
+    assert text.splitlines()[-4] == "event: done"
 
 
 def resident(pid: int) -> int:
@@ -242,11 +244,11 @@ async def test_metrics_and_health_are_on_the_second_port_only(
     ("changed", "options", "reason"),
     [
         ({"history": History(type="Postgres")}, [], "history.type"),
-        ({"auth": Auth(audiences=("a",), verification="TokenReview")}, [], "auth.verification"),
+        ({"tls": ServerTls(certificate_file="tls.crt", key_file="tls.key")}, [], "tls.key: No such file"),
         ({"schema_version": 2}, [], "schema_version is 2"),
         ({}, ["--port", "none"], "--port: 'none' is not a port number"),
         ({}, ["--config", "/nowhere/agent.json"], "configuration /nowhere/agent.json: No such file"),
-        ({}, ["--data", "/nowhere"], "/nowhere/conversations.db cannot be opened"),
+        ({}, ["--data", "/nowhere"], "the conversations in /nowhere cannot be opened"),
         ({}, ["--api-token-file", "/nowhere/token"], "--api-token-file /nowhere/token: No such file"),
         ({}, ["--api-token-file", "/dev/null"], "--api-token-file /dev/null: it is not a signed JWT"),
         ({}, ["--api-server", "https://10.0.0.1", "--api-ca-file", "/nowhere"], "--api-ca-file /nowhere"),

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from gagarin.cli.documents import documents, mark_of
+from gagarin.cli.documents import documents
 from gagarin.cli.errors import ManifestError
+from gagarin.conversion.yamltext import mark_of
 
 
 def values(text: str) -> list[Any]:

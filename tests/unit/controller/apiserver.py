@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from gagarin.core.objects import Key, Object, key_of
-from gagarin.kube.client import Page
+from gagarin.kube.client import Page, Versions
 from gagarin.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
 from gagarin.kube.resources import Resource
 from gagarin.kube.watch import WatchEvent
@@ -115,6 +115,19 @@ class FakeCluster:
             await asyncio.sleep(0)
             items = [self._shown(item, metadata_only) for item in found[begin : begin + 2]]
             yield Page(items, version)
+
+    async def versions(
+        self, resource: Resource, namespace: str | None = None, *, label_selector: str = ""
+    ) -> AsyncIterator[Versions]:
+        self.reads.append(f"compare {resource.kind}")
+        await asyncio.sleep(0)
+        found = [
+            item for item in self.objects.values() if _matches(item, resource, namespace, label_selector)
+        ]
+        for begin in range(0, max(len(found), 1), 2):
+            each = found[begin : begin + 2]
+            versions = {key_of(item): int(item["metadata"]["resourceVersion"]) for item in each}
+            yield Versions(versions, str(self._version))
 
     async def watch(
         self,

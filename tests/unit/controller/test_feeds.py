@@ -150,3 +150,19 @@ def test_what_may_hold_secrets_is_watched_by_its_metadata_only() -> None:
     metadata_only = {at.resource.kind for at in other_collections((None,)) if at.metadata_only}
     assert {"Secret", "ConfigMap", "Namespace"} <= metadata_only
     assert not metadata_only & {"Deployment", "ReplicaSet", "Pod"}
+
+
+async def test_a_second_list_only_compares_versions_until_something_is_news() -> None:
+    bench = Bench()
+    bench.cluster.add(pod())
+    feed = feed_of(bench, "Pod")
+    await feed.refresh()
+    known = bench.store.get(POD)
+    bench.cluster.reads.clear()
+    await feed.refresh()
+    assert bench.cluster.reads == ["compare Pod"]
+    assert bench.store.get(POD) is known
+    bench.cluster.edit(POD, ("status", "phase"), "Failed")
+    await feed.refresh()
+    assert bench.cluster.reads == ["compare Pod"] * 2 + ["list Pod"]
+    assert (bench.store.get(POD) or {})["status"]["phase"] == "Failed"

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from gagarin.core.objects import Key
 from gagarin.kube.client import KubeClient
 from gagarin.kube.endpoint import Endpoint
 from gagarin.kube.errors import Conflict, Gone, NotFound, Unavailable
@@ -123,6 +124,16 @@ async def test_a_list_is_read_page_by_page(server: Server, client: KubeClient) -
     assert page.resource_version == "9"
     assert server.requests[0][0].query["limit"] == "100"
     assert dict(server.last.query) == {"limit": "100", "labelSelector": "x=y", "continue": "more"}
+
+
+async def test_to_compare_nothing_but_the_versions_are_read(server: Server, client: KubeClient) -> None:
+    metadata = {"name": "a", "namespace": "demo", "resourceVersion": "8", "managedFields": [{"manager": "x"}]}
+    server.will_say({"metadata": {"resourceVersion": "9"}, "items": [{"metadata": metadata, "data": {}}]})
+    pages = [page async for page in client.versions(CONFIG_MAP, label_selector="x=y")]
+    assert [(page.items, page.resource_version) for page in pages] == [
+        ({Key("ConfigMap", "demo", "a"): 8}, "9")
+    ]
+    assert "PartialObjectMetadataList" in server.last.headers["Accept"]
 
 
 async def test_an_empty_list_may_have_no_items(server: Server, client: KubeClient) -> None:

@@ -35,7 +35,8 @@ def provider(url: str, **changed: Any) -> Provider:
 async def model_at(url: str, secrets: Path, **changed: Any) -> AsyncIterator[ModelClient]:
     """A model of a provider at `url`, which does not pause between attempts."""
     schema, cost = changed.pop("schema", None), changed.pop("cost", None)
-    target = ModelTarget(provider=provider(url, **changed), model="small", cost=cost)
+    window = changed.pop("context_window", None)
+    target = ModelTarget(provider=provider(url, **changed), model="small", cost=cost, context_window=window)
     async with aiohttp.ClientSession() as session:
         yield ModelClient(
             session,

@@ -496,3 +496,27 @@ def test_messages_become_portable_to_any_vendor() -> None:
     )
     assert moved[1] == wire.CallsMessage(None, (wire.SentCall("call00000", "function", call.function),))
     assert moved[2] == wire.ResultMessage("call00000", "r")
+
+
+async def test_of_a_dialogue_that_is_too_long_for_a_model_the_oldest_turns_are_left_out(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    long = "x" * 900  # 300 tokens
+    async with AsyncExitStack() as stack:
+        models = [
+            await stack.enter_async_context(model_at(upstream.url, tmp_path, context_window=window))
+            for window in (1100, 800, None)
+        ]
+        rig = await stack.enter_async_context(Rig(tmp_path, models))
+        conversation = None
+        for name in ("one", "two", "three"):
+            answer = Question(f"{name} {long}", conversation)
+            _, conversation = await rig.chats.complete(rig.caller(), answer)
+        upstream.bodies.clear()
+        upstream.behaviours = [failing(400), failing(400), answering("Here.")]
+        await rig.chats.complete(rig.caller(), Question("four", conversation))
+    given = [
+        [message["content"].split()[0] for message in body["messages"] if message["role"] == "user"]
+        for body in upstream.bodies
+    ]
+    assert given == [["two", "three", "four"], ["three", "four"], ["one", "two", "three", "four"]]

@@ -109,16 +109,9 @@ def test_what_never_ends_is_an_error(chunks: list[bytes]) -> None:
         parse(*chunks)
 
 
-@given(st.lists(st.text(), max_size=5))
-def test_tokens_can_be_read_back(texts: list[str]) -> None:
-    events = parse(sse.tokens(texts, b"stream.", 1))
-    assert [msgspec.json.decode(event) for event in events] == [{"text": text} for text in texts]
-
-
-def test_each_token_has_its_own_id() -> None:
-    assert sse.tokens(["a", "b"], b"stream.", 9) == (
-        b'event: token\ndata: {"text":"a"}\nid: stream.9\n\nevent: token\ndata: {"text":"b"}\nid: stream.10\n\n'
-    )
+@given(st.text())
+def test_a_token_is_the_event_that_any_other_way_makes(text: str) -> None:
+    assert sse.token(text, b"stream.", 9) == sse.event("token", {"text": text}, b"stream.", 9)
 
 
 def test_an_event_has_a_name_and_json_and_an_id_if_it_is_given_one() -> None:

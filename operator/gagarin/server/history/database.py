@@ -73,9 +73,9 @@ class Database:
         now = self._now()
         with self._transaction() as sql:
             found = sql.execute(
-                "UPDATE conversations SET updated_at = ? WHERE id = ? RETURNING id", (now, turn.conversation)
-            ).fetchone()
-            if found is not None:
+                "UPDATE conversations SET updated_at = ? WHERE id = ?", (now, turn.conversation)
+            )
+            if found.rowcount == 1:
                 sql.execute(
                     "INSERT OR IGNORE INTO messages VALUES (?, ?, 1, 'assistant', ?, ?, ?)",
                     (turn.conversation, turn.number, answered.text, now, rows.details(answered)),
@@ -130,6 +130,15 @@ class Database:
     def forget(self) -> None:
         """Take what was deleted out of the write-ahead log too, as far as no reader is in the way."""
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def index_age(self, *, wanted: bool) -> None:
+        """Keep an index of what `expire` looks for, or spare every message its upkeep."""
+        if wanted:
+            self._connection.execute(
+                "CREATE INDEX IF NOT EXISTS conversations_by_age ON conversations (updated_at)"
+            )
+        else:
+            self._connection.execute("DROP INDEX IF EXISTS conversations_by_age")
 
     def expire(self, keep_for: float | None, most: int) -> int:
         """Delete up to `most` conversations without a message for so long, and as many requests that cannot

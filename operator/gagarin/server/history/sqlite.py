@@ -70,6 +70,7 @@ class SqliteStore:
         self._thread = thread
         self._stack.push_async_callback(self._shut)
         if self._serving:
+            await self._run(lambda: self._open.index_age(wanted=self._keep_for is not None))
             sweeping = retention.kept_swept(self._expire, self._keep_for, self._log)
             await self._stack.enter_async_context(sweeping)
 
@@ -99,11 +100,14 @@ class SqliteStore:
     @asynccontextmanager
     async def lead(self, turn: Turn) -> AsyncIterator[Held]:
         """Hold the conversation. What was read on accepting is read again if others were before."""
-        async with self._line.hold(turn.conversation or "", turn.place) as waited:
-            if waited or turn.known is None:
+        conversation = turn.conversation or ""
+        try:
+            if await self._line.reached(conversation, turn.place) or turn.known is None:
                 yield await self._run(lambda: self._open.held(turn))
             else:
                 yield turn.known
+        finally:
+            self._line.leave(conversation, turn.place)
 
     async def answer(self, turn: Turn, answered: Answered) -> None:
         """Keep an answer."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from gagarin.core.config import ModelTarget
 from gagarin.server.wire import Message
 
@@ -18,14 +20,15 @@ ANSWER_TOKENS = 4096  # left for the answer where `max_tokens` is not set, at mo
 ANSWER_LIMITS = ("max_completion_tokens", "max_tokens")
 
 
-def estimate(text: str) -> int:
-    """Tokens of a text, seldom fewer than a model counts."""
-    return -(-len(text.encode()) // BYTES_PER_TOKEN)
+def estimate(text: str | msgspec.Raw) -> int:
+    """Tokens of a text, or of what is encoded already; seldom fewer than a model counts."""
+    size = len(text.encode()) if isinstance(text, str) else memoryview(text).nbytes
+    return -(-size // BYTES_PER_TOKEN)
 
 
-def room(target: ModelTarget, *texts: str) -> int | None:
-    """Tokens that are left for the past beside the texts (the prompt, the tools as JSON, passages, the
-    question) and the answer. None: the window is not known, so nothing is cut. It can be below 0."""
+def room(target: ModelTarget, *texts: str | msgspec.Raw) -> int | None:
+    """Tokens that are left for the past beside the texts (the prompt, the tools, the question) and the
+    answer. None: the window is not known, so nothing is cut. It can be below 0."""
     if target.context_window is None:
         return None
     needed = sum(estimate(text) + MESSAGE_TOKENS for text in texts)

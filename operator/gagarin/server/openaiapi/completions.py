@@ -127,10 +127,8 @@ class ChunkStream:
         await self._send(self._chunk(b'{"role":"assistant","content":""}'))
 
     async def tokens(self, texts: list[str]) -> None:
-        """A chunk for each text, all in one write."""
-        head = b'data: %b{"index":0,"delta":{"content":' % self._head
-        tail = b'},"logprobs":null,"finish_reason":null}%b\n\n' % self._tail
-        await self._send(b"".join([head + _encode(text) + tail for text in texts]))
+        """All pieces in one chunk."""
+        await self._send(self._chunk(b'{"content":%b}' % _encode("".join(texts))))
 
     async def tool(self, event: ToolEvent) -> None:
         """Not shown."""

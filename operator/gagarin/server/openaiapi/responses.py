@@ -232,14 +232,11 @@ class ResponseStream:
         )
 
     async def tokens(self, texts: list[str]) -> None:
-        """An event for each text, all in one write."""
-        first = self._number
-        self._number += len(texts)
-        pieces = [
-            b'%b%b,"sequence_number":%d}\n\n' % (self._head, _encode(text), number)
-            for number, text in enumerate(texts, first)
-        ]
-        await self._send(b"".join(pieces))
+        """All pieces in one event."""
+        number = self._number
+        self._number += 1
+        delta = _encode("".join(texts))
+        await self._send(b'%b%b,"sequence_number":%d}\n\n' % (self._head, delta, number))
 
     async def tool(self, event: ToolEvent) -> None:
         """Not shown."""

@@ -251,6 +251,7 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -
 
 
 def test_what_is_old_is_deleted_a_few_at_a_time(db: Database, clock: Clock) -> None:
+    db.index_age(wanted=True)
     for _ in range(3):
         begin(db)
     kept = begin(db)
@@ -258,6 +259,7 @@ def test_what_is_old_is_deleted_a_few_at_a_time(db: Database, clock: Clock) -> N
     clock.seconds += 100
     go_on(db, kept.conversation, "still here")
     assert [db.expire(50, 2) for _ in range(3)] == [2, 1, 0]
+    db.index_age(wanted=False)
     assert db.expire(None, 2) == 0
     assert [each.id for each in db.page(ANNA, 10, None).conversations] == [kept.conversation]
     clock.seconds += 101 * 86_400

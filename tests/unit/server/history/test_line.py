@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from gagarin.server.history.line import Line
+
+
+@asynccontextmanager
+async def held(line: Line, conversation: str, place: int) -> AsyncIterator[bool]:
+    try:
+        yield await line.reached(conversation, place)
+    finally:
+        line.leave(conversation, place)
 
 
 async def test_places_are_held_in_the_order_in_which_they_were_joined() -> None:
@@ -15,7 +25,7 @@ async def test_places_are_held_in_the_order_in_which_they_were_joined() -> None:
     order: list[str] = []
 
     async def take(place: int) -> bool:
-        async with line.hold("c", place) as waited:
+        async with held(line, "c", place) as waited:
             order.append(f"{places.index(place)} begins")
             await asyncio.sleep(0)
             order.append(f"{places.index(place)} ends")
@@ -29,20 +39,20 @@ async def test_places_are_held_in_the_order_in_which_they_were_joined() -> None:
 
 async def test_conversations_do_not_wait_for_each_other() -> None:
     line = Line()
-    async with line.hold("a", line.join("a")), line.hold("b", line.join("b")) as waited:
+    async with held(line, "a", line.join("a")), held(line, "b", line.join("b")) as waited:
         assert not waited
 
 
 async def test_one_who_gives_up_waiting_leaves_the_line() -> None:
     line = Line()
     first, second, third = (line.join("c") for _ in range(3))
-    async with line.hold("c", first):
-        waiting = asyncio.create_task(line.hold("c", second).__aenter__())
+    async with held(line, "c", first):
+        waiting = asyncio.create_task(held(line, "c", second).__aenter__())
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-    async with line.hold("c", third) as waited:
+    async with held(line, "c", third) as waited:
         assert waited
 
 
@@ -50,5 +60,5 @@ async def test_a_place_that_was_left_before_it_was_held_is_nobodys() -> None:
     line = Line()
     first, second = line.join("c"), line.join("c")
     line.leave("c", first)
-    async with asyncio.timeout(5), line.hold("c", second) as waited:
+    async with asyncio.timeout(5), held(line, "c", second) as waited:
         assert waited

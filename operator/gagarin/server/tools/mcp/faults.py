@@ -37,6 +37,8 @@ class BadStatus(McpFault):
     """An HTTP error without a JSON-RPC error in it."""
 
     def __init__(self, status: int, hint: str = "") -> None:
+        if status in (401, 403):
+            hint = "; see the auth of the Tool"
         super().__init__(f"its server answered with status {status}{hint}")
         self.status = status
 

@@ -62,8 +62,10 @@ class HttpServer:
             return await self._endpoint.open(request)
         except (EgressRefused, SecretUnreadable) as error:
             raise McpFault(str(error)) from error
-        except (aiohttp.InvalidURL, ValueError) as error:  # aiohttp refuses line ends in headers
-            raise McpFault("its URL or a header of the request is malformed") from error
+        except (aiohttp.ClientError, OSError):  # before ValueError, which a wrong certificate is too
+            raise
+        except ValueError as error:  # aiohttp refuses line ends in headers
+            raise McpFault("a header of the request is malformed") from error
 
 
 async def whole(response: aiohttp.ClientResponse) -> bytes:
@@ -103,5 +105,7 @@ def _translated() -> Iterator[None]:
         raise Unreachable("it cannot be reached: no connection in time", delivered=False) from error
     except aiohttp.ClientConnectorError as error:
         raise Unreachable(f"it cannot be reached: {egress.reason(error)}", delivered=False) from error
+    except aiohttp.InvalidURL as error:
+        raise McpFault("its URL is wrong") from error
     except (aiohttp.ClientError, OSError) as error:
         raise Unreachable("the connection to its server broke", delivered=True) from error

@@ -30,12 +30,6 @@ MAX_RESUMPTIONS = 5  # in a row without anything new
 PAUSE = 1.0  # before a stream is taken up again, unless the server asks for another one
 LONGEST_PAUSE = 30.0
 _OLD_TRANSPORT = "; if it speaks the older HTTP+SSE transport, the Tool needs transport: SSE"
-_HINTS = {
-    401: "; see the auth of the Tool",
-    403: "; see the auth of the Tool",
-    404: _OLD_TRANSPORT,
-    405: _OLD_TRANSPORT,
-}
 
 
 class StreamableLink:
@@ -144,7 +138,7 @@ class StreamableLink:
             raise SessionLost("its server does not take the session any more")
         if response.status == 200:
             raise Nonsense("its server answered another request than was made")
-        raise BadStatus(response.status, _HINTS.get(response.status, ""))
+        raise BadStatus(response.status, _OLD_TRANSPORT if response.status in (404, 405) else "")
 
     async def _read_on(
         self, response: aiohttp.ClientResponse, parser: EventParser, number: int | None

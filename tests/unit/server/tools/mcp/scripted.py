@@ -36,8 +36,9 @@ class Got(NamedTuple):
 
 
 class ScriptedServer(Listening):
-    """`on`: what is done about a method (of JSON-RPC; GET and DELETE of HTTP) in place of the usual; a list is
-    used up first. `stateless`: it is of the newer era. `session`: the id that it gives."""
+    """`on`: what is done about a method (of JSON-RPC; GET and DELETE of HTTP) in place of the usual, one
+    after the other; the last one stays. `stateless`: it is of the newer era. `session`: the id that it
+    gives."""
 
     def __init__(self, *, stateless: bool = False, session: str | None = None, tells: bool = False) -> None:
         super().__init__()
@@ -134,9 +135,9 @@ def saying(body: bytes, *, status: int = 200, kind: str = "application/json") ->
     return behave
 
 
-def streaming(*parts: bytes | Json, hold: asyncio.Event | None = None, cut: bool = False) -> Behaviour:
-    """An event stream: bytes as they are, objects as messages, of which `"id": ...` is the request's. Then it waits
-    for `hold`, and breaks off if it is `cut`."""
+def streaming(*parts: bytes | Json, cut: bool = False) -> Behaviour:
+    """An event stream: bytes as they are, objects as messages, of which `"id": ...` is the request's. Then it
+    breaks off if it is `cut`."""
 
     async def behave(request: web.Request, message: Json) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -144,8 +145,6 @@ def streaming(*parts: bytes | Json, hold: asyncio.Event | None = None, cut: bool
         for part in parts:
             await response.write(part if isinstance(part, bytes) else event(part, message))
             await asyncio.sleep(0)
-        if hold is not None:
-            await hold.wait()
         if cut and request.transport is not None:
             request.transport.abort()
         return response

@@ -34,15 +34,13 @@ def server(**results: Any) -> Handler:
     return handle
 
 
-def greeting(version: str = "2025-11-25", **capabilities: Any) -> dict[str, Any]:
+def greeting(version: str = "2025-11-25", capabilities: Any = None) -> dict[str, Any]:
     return {"protocolVersion": version, "capabilities": capabilities or {"tools": {}}}
 
 
-def discovery(*versions: str, **capabilities: Any) -> dict[str, Any]:
-    return {
-        "supportedVersions": versions or [STATELESS_VERSION],
-        "capabilities": capabilities or {"tools": {}},
-    }
+def discovery(*versions: str, capabilities: Any = None) -> dict[str, Any]:
+    supported = versions or (STATELESS_VERSION,)
+    return {"supportedVersions": supported, "capabilities": capabilities or {"tools": {}}}
 
 
 async def begun(link: FakeLink) -> Session:
@@ -145,7 +143,7 @@ async def test_all_pages_are_listed() -> None:
 
 
 async def test_a_server_without_functions_is_not_asked_for_them() -> None:
-    link = FakeLink(server(initialize=greeting(prompts={})), probe=False)
+    link = FakeLink(server(initialize=greeting(capabilities={"prompts": {}})), probe=False)
     session = await begun(link)
     assert (await session.listing()).offers == {}
     assert link.methods() == ["initialize"]
@@ -168,12 +166,12 @@ async def test_a_call_of_the_older_era_carries_nothing_of_the_newer() -> None:
 
 
 async def test_changes_are_listened_for_in_the_way_of_the_era_and_only_where_they_are_told() -> None:
-    newer = FakeLink(server(server_discover=discovery(**TELLING), subscriptions_listen={}))
+    newer = FakeLink(server(server_discover=discovery(capabilities=TELLING), subscriptions_listen={}))
     session = await begun(newer)
     assert session.tells
     await session.listen()
     assert newer.asked[-1].params["notifications"] == {"toolsListChanged": True}
-    older = FakeLink(server(initialize=greeting(**TELLING)), probe=False)
+    older = FakeLink(server(initialize=greeting(capabilities=TELLING)), probe=False)
     await (await begun(older)).listen()
     assert older.listening.is_set()
     silent = FakeLink(server(initialize=greeting()), probe=False)

@@ -39,7 +39,7 @@ class Program:
         self._server.close()
         if hasattr(self, "output"):
             self.output.close()
-        await self._server.wait_closed()
+            await self.ended.wait()
 
     async def got(self, count: int) -> list[dict[str, Any]]:
         """The first lines that came, when there are as many."""
@@ -60,9 +60,11 @@ class Program:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.output = writer
-        while line := await reader.readline():
-            self.lines.append(msgspec.json.decode(line))
-        self.ended.set()
+        try:
+            while line := await reader.readline():
+                self.lines.append(msgspec.json.decode(line))
+        finally:
+            self.ended.set()
 
 
 class Joined:
@@ -74,8 +76,11 @@ class Joined:
         self.sink = io.BytesIO()
         self.link = SocketLink(path, "team-a/tool", self.heard.append, Log("info", self.sink))
 
-    def ask(self) -> asyncio.Task[Any]:
-        return asyncio.create_task(self.link.request(CALL))
+    def ask(self) -> asyncio.Task[bytes]:
+        return asyncio.create_task(self._asked())
+
+    async def _asked(self) -> bytes:
+        return bytes(await self.link.request(CALL))
 
 
 @pytest.fixture
@@ -210,6 +215,16 @@ async def test_a_connection_that_is_reset_is_lost(joined: Joined) -> None:
     await joined.program.got(1)
     joined.program.output.transport.abort()
     await fails(asked, Unreachable, "closed the connection")
+
+
+async def test_a_connection_that_breaks_shows_when_it_is_written_to(joined: Joined) -> None:
+    async def write_on() -> None:
+        while True:
+            await joined.link.notify("x" * 1_000_000)
+
+    assert joined.link._output is not None
+    joined.link._output.transport.abort()
+    await fails(write_on(), Unreachable, "closed the connection")
 
 
 async def test_closing_ends_the_programs_input(joined: Joined) -> None:

@@ -18,7 +18,6 @@ CREATE TABLE requests (
 
 CREATE INDEX requests_by_conversation ON requests (conversation);
 CREATE INDEX requests_by_age ON requests (made_at);
-CREATE INDEX conversations_by_age ON conversations (updated_at);
 
 -- What an owner used on a UTC day, counted from 1970, of a model. `cost` is a decimal; NULL: it has no price.
 CREATE TABLE usage (
