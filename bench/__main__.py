@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 import msgspec
 
-from bench import chat, cluster, footprint, goproxy, interpreter, rig, scale, streaming
+from bench import chat, cluster, footprint, goproxy, interpreter, openstreams, rig, scale, streaming, ways
 from bench.interpreter import Interpreter
 from bench.loadclient import BadAnswerError
 from bench.processes import ProcessError
@@ -24,9 +24,18 @@ COMPARISONS: dict[str, Comparison] = {
     "chat": chat.chat,
     "first-token": chat.first_token,
     "streaming": streaming.streaming,
+    "streams": openstreams.streams,
 }
-WITH_LITELLM = ("chat", "first-token")  # it needs minutes for the streams of the third
-NAMES = (*COMPARISONS, "start", "memory", "cluster")
+ON_RIG: dict[str, Callable[[Rig], Iterator[Measurement]]] = {
+    "tools": ways.tools,
+    "websocket": ways.websocket,
+    "history": ways.history,
+    "postgres": ways.postgres,
+    "memory": footprint.memory,
+    "litellm": footprint.litellm,
+}
+WITH_LITELLM = ("chat", "first-token")  # it needs minutes for the streams of the others
+NAMES = (*COMPARISONS, *ON_RIG, "start", "cluster")
 LARGE = "scale"  # takes so long that it has to be asked for
 
 
@@ -75,10 +84,10 @@ def _on_rig(running: Rig, python: Interpreter, wanted: Sequence[str]) -> Iterato
                 proxies.append(stack.enter_context(running.litellm()))
             server = stack.enter_context(running.server())
             yield from COMPARISONS[name]([running.direct, *proxies, server])
+    for name in [name for name in ON_RIG if name in wanted]:
+        yield from ON_RIG[name](running)
     if "start" in wanted:
         yield from footprint.exec_to_ready(running, python)
-    if "memory" in wanted:
-        yield from footprint.memory(running)
 
 
 def environment(python: Interpreter) -> Measurement:

@@ -7,6 +7,8 @@ whatever else the machine does hits all of them. A figure is the median of the r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
 from statistics import median
 from typing import NamedTuple
 
@@ -31,7 +33,7 @@ class Figures(NamedTuple):
 
 def chat(targets: Sequence[Target]) -> Iterator[Measurement]:
     """`targets` are the direct call, the proxies that could be had, and the chat server last."""
-    rounds = measure(targets, _chat, CHAT_ROUNDS, CHATS)
+    rounds = measure(targets, chat_sample, CHAT_ROUNDS, CHATS)
     direct = [figures[0] for figures in rounds]
     yield Measurement(name="chat.direct.p50", value=_ms(figures.p50 for figures in direct), unit="ms")
     overhead_p50 = [
@@ -55,20 +57,22 @@ def first_token(targets: Sequence[Target]) -> Iterator[Measurement]:
 
 def measure(targets: Sequence[Target], sample: Sample, rounds: int, samples: int) -> list[list[Figures]]:
     """The figures of each round, in the order of the targets; one round before them warms everything up."""
-    connections = [Connection(target.process.port) for target in targets]
-    pairs = list(zip(targets, connections, strict=True))
-    try:
-        measured = [
-            [_figures([sample(target, connection) for _ in range(samples)]) for target, connection in pairs]
-            for _ in range(rounds + 1)
+    with ExitStack() as stack:
+        ways = [
+            partial(sample, target, stack.enter_context(Connection(target.process.port)))
+            for target in targets
         ]
-    finally:
-        for connection in connections:
-            connection.close()
+        return alternate(ways, rounds, samples)
+
+
+def alternate(ways: Sequence[Callable[[], float]], rounds: int, samples: int) -> list[list[Figures]]:
+    """The figures of each round, in the order of the ways to take one sample; one more round before them."""
+    measured = [[_figures([sample() for _ in range(samples)]) for sample in ways] for _ in range(rounds + 1)]
     return measured[1:]
 
 
-def _chat(target: Target, connection: Connection) -> float:
+def chat_sample(target: Target, connection: Connection) -> float:
+    """Seconds of one plain chat."""
     return connection.call(target.chat_request(TEXT))
 
 

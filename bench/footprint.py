@@ -13,11 +13,13 @@ from bench.interpreter import Interpreter
 from bench.loadclient import Connection, get
 from bench.results import Measurement
 from bench.rig import Rig
+from bench.streaming import UNIT, Load, rates
 
 STARTS = 7
 CHATS = 50
 STREAMS = 500
 SETTLE = 0.5
+SMALL = Load(10, 1, 100, "between_tokens=0.02")
 MB, KB = 1_000_000, 1_000
 
 
@@ -40,6 +42,21 @@ def exec_to_ready(rig: Rig, interpreter: Interpreter) -> Iterator[Measurement]:
     )
 
 
+def litellm(rig: Rig) -> Iterator[Measurement]:
+    """What LiteLLM's proxy takes, and what it passes on of one stream: few chunks, for it needs long."""
+    with rig.litellm() as proxy:
+        seconds = time.perf_counter() - proxy.process.started
+        yield Measurement(name="process.litellm_exec_to_ready", value=seconds, unit="s", note="once")
+        with Connection(proxy.process.port) as connection:
+            for _ in range(CHATS):
+                connection.call(proxy.chat_request("Good morning."))
+        time.sleep(SETTLE)
+        idle = proxy.process.memory()
+        yield Measurement(name="process.litellm_idle_rss", value=idle.rss / MB, unit="MB")
+        name = "stream.chunks_per_cpu_second.litellm.paced"
+        yield Measurement(name=name, value=rates(proxy, SMALL).cpu, unit=UNIT, note=f"{SMALL.total} chunks")
+
+
 def _wait_until_ready(ops_port: int) -> None:
     with Connection(ops_port) as connection:
         while connection.status(get("/readyz")) != 200:
@@ -57,19 +74,19 @@ def memory(rig: Rig) -> Iterator[Measurement]:
         yield Measurement(name="process.idle_rss", value=idle.rss / MB, unit="MB")
         yield Measurement(name="process.idle_pss", value=idle.pss / MB, unit="MB")
         request = server.stream_request("[stub tokens=3 fault=hang after=2]")
-        for _ in range(_affordable(STREAMS)):
+        for _ in range(affordable(STREAMS)):
             stream = streams.enter_context(Connection(server.process.port))
             stream.until(request, server.first_token)
         time.sleep(SETTLE)
         added = server.process.memory().rss - idle.rss
         yield Measurement(
             name="process.memory_per_stream",
-            value=added / _affordable(STREAMS) / KB,
+            value=added / affordable(STREAMS) / KB,
             unit="kB",
-            note=f"{_affordable(STREAMS)} streams open at once",
+            note=f"{affordable(STREAMS)} streams open at once",
         )
 
 
-def _affordable(streams: int) -> int:
+def affordable(streams: int) -> int:
     """A stream takes two files in the chat server: its caller's socket and its model's."""
     return min(streams, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 100) // 2)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,10 @@ DEBIAN = Path("/usr/bin/python3.11")
 LOCK = ROOT / "locks" / "image.txt"
 
 
+# What would change how programs behave: our options, tracing, a proxy between processes of one machine.
+_OURS = re.compile("GAGARIN_|OTEL_|.*_proxy$", re.IGNORECASE)
+
+
 class Interpreter(NamedTuple):
     """A Python with the packages of the image."""
 
@@ -28,7 +33,7 @@ class Interpreter(NamedTuple):
     @property
     def environment(self) -> dict[str, str]:
         """The environment of its processes: this tree's package, nothing of ours from outside."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("GAGARIN_")}
+        inherited = {name: value for name, value in os.environ.items() if not _OURS.match(name)}
         return {**inherited, "PYTHONPATH": str(ROOT / "operator")}
 
 

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import msgspec
 
 from bench import litellm
 from bench.authority import Authority
@@ -50,9 +53,10 @@ class Target(NamedTuple):
         """Whether it takes the model's own protocol, or the chat server's."""
         return self.chat_path.startswith("/v1/")
 
-    def chat_request(self, text: str) -> bytes:
-        """A plain chat that says `text`."""
-        return post(self.chat_path, self._body(text, stream=False), self.token)
+    def chat_request(self, text: str, conversation: str | None = None) -> bytes:
+        """A plain chat that says `text`; the chat server takes a conversation to say it in."""
+        going_on = {} if conversation is None else {"conversation": conversation}
+        return post(self.chat_path, {**self._body(text, stream=False), **going_on}, self.token)
 
     def stream_request(self, text: str) -> bytes:
         """A streamed chat that says `text`."""
@@ -95,11 +99,12 @@ class Rig:
             yield _openai("LiteLLM proxy", "litellm", process)
 
     @contextmanager
-    def server(self) -> Iterator[Target]:
-        """A new chat server with an empty history."""
+    def server(self, secrets: Mapping[str, str] = MappingProxyType({}), **changed: Any) -> Iterator[Target]:
+        """A new chat server with an empty history. `changed` are members of its configuration, `secrets` the
+        contents of files beside the model's key."""
         self._servers += 1
         folder = self._folder / f"server-{self._servers}"
-        self._write(folder)
+        self._write(folder, msgspec.structs.replace(self._config(), **changed), {KEY_FILE: KEY, **secrets})
         with Process(self._command(folder), folder / "log", self._interpreter.environment) as process:
             token = self._authority.token(NAMESPACE, "caller", AUDIENCE)
             yield Target(
@@ -107,13 +112,14 @@ class Rig:
             )
         shutil.rmtree(folder)
 
-    def _write(self, folder: Path) -> None:
-        key = folder / "secrets" / KEY_FILE
-        key.parent.mkdir(parents=True)
-        key.write_text(KEY)
+    def _write(self, folder: Path, settings: Config, secrets: Mapping[str, str]) -> None:
+        for name, content in secrets.items():
+            file = folder / "secrets" / name
+            file.parent.mkdir(parents=True)
+            file.write_text(content)
         (folder / "data").mkdir()
         (folder / "token").write_text(self._authority.token(NAMESPACE, f"{NAME}-agent", "api-server"))
-        (folder / config.FILE_NAME).write_text(config.encode(self._config()))
+        (folder / config.FILE_NAME).write_text(config.encode(settings))
 
     def _config(self) -> Config:
         provider = Provider(

@@ -57,9 +57,9 @@ class Rates(NamedTuple):
 def streaming(targets: Sequence[Target]) -> Iterator[Measurement]:
     """`targets` are the direct call, the proxy if there is one, and the chat server last."""
     for mode, load in LOADS.items():
-        rounds = [[_rates(target, load) for target in targets] for _ in range(ROUNDS + 1)][1:]
-        cpu = [median(rates[index].cpu for rates in rounds) for index in range(len(targets))]
-        wall = [median(rates[index].wall for rates in rounds) for index in range(len(targets))]
+        rounds = [[rates(target, load) for target in targets] for _ in range(ROUNDS + 1)][1:]
+        cpu = [median(found[index].cpu for found in rounds) for index in range(len(targets))]
+        wall = [median(found[index].wall for found in rounds) for index in range(len(targets))]
         yield from _reached(mode, wall)
         yield from _used(mode, targets, cpu)
 
@@ -80,7 +80,8 @@ def _used(mode: str, targets: Sequence[Target], cpu: list[float]) -> Iterator[Me
     yield Measurement(name=name, value=cpu[-1], unit=UNIT, versus=targets[1].name, reference=cpu[1])
 
 
-def _rates(target: Target, load: Load) -> Rates:
+def rates(target: Target, load: Load) -> Rates:
+    """What one target does with a load."""
     request = target.stream_request(load.text)
     connections = [Connection(target.process.port) for _ in range(load.concurrent)]
     cpu, clock = target.process.cpu_seconds(), time.perf_counter()

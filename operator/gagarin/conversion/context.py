@@ -28,15 +28,15 @@ class Context:
         self.agent_ids: dict[str, str] = {}
 
     def elsewhere(self, where: str, kind: str, text: str) -> str | None:
-        """The name of an object that the configuration does not hold, if it need not be complete. That there has to
-        be one is told."""
+        """The name of an object that the configuration does not hold, if it need not be complete. It is told
+        that there has to be one."""
         name = None if self.complete else valid(text)
         if name:
             self.report.note("todo", where, f"{kind} {name} has to exist: there is none in here")
         return name or None
 
     def _names(self, kind: str) -> Names:
-        """Made up names are for a folder of manifests; in a namespace, they would change somebody else's object."""
+        """Made up names are for folders of manifests: in a namespace they would change somebody's object."""
         return Names(kind if self.complete else "")
 
     def add(self, kind: str, name: str, spec: dict[str, Any]) -> None:
@@ -45,8 +45,8 @@ class Context:
         self.report.manifests.append(manifest | {"spec": _without_none(spec)})
 
     def key(self, fields: Fields, field: str, name: str, key: str) -> dict[str, Any] | None:
-        """A key that stands in a field, as a reference to a Secret that is made for it; or a reference that stands
-        there."""
+        """A key that stands in a field, as a reference to a Secret that is made for it; or the reference that
+        stands there."""
         if (reference := fields.reference(field)) is not None:
             return reference
         value = fields.secret(field)

@@ -40,9 +40,9 @@ def convert(
 ) -> Conversion:
     """Convert a configuration as it was read from YAML or JSON.
 
-    `environment` are the variables to replace; `namespace` goes into the manifests unless it is None. One that is
-    not `complete` may name resources that it does not hold. Raises `ConversionError` with every fault found: then
-    nothing is converted.
+    `environment` are the variables to replace; `namespace` goes into the manifests unless it is None. A
+    configuration that need not be `complete` may name resources that it does not hold. Raises
+    `ConversionError` with every fault found: then nothing is converted.
     """
     report = Report()
     fields = Fields(configuration, "", report, environment or {})

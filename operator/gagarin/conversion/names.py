@@ -28,7 +28,8 @@ class Names:
         self._taken: set[str] = set()
 
     def make(self, text: str, wanted: str = "") -> str:
-        """A new name for a text, `wanted` if that is a name. Given twice, the text later stands for the first."""
+        """A new name for a text: `wanted`, if that is a name. Given twice, the text later stands for the
+        first."""
         base = wanted if re.fullmatch(NAME, wanted) else valid(text) or self._fallback
         name, number = base, 1
         while name in self._taken:

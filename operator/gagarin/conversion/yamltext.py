@@ -33,7 +33,7 @@ class Document(NamedTuple):
     node: yaml.Node
 
 
-class YamlFault(ValueError):
+class YamlError(ValueError):
     """A text that is not taken: the place, and what is wrong there."""
 
     def __init__(self, mark: Mark, problem: str) -> None:
@@ -63,7 +63,7 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^[yYnN]$"),
 
 
 def documents(file: str, text: str) -> Iterator[Document]:
-    """The documents in a text, empty ones left out. Raises `YamlFault`."""
+    """The documents in a text, empty ones left out. Raises `YamlError`."""
     try:
         _refuse_traps(file, text)
         loader = _Loader(text)
@@ -77,11 +77,11 @@ def documents(file: str, text: str) -> Iterator[Document]:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        raise YamlFault(mark_of(file, error.problem_mark), f"not valid YAML: {error.problem}") from error
-    except YamlFault:
+        raise YamlError(mark_of(file, error.problem_mark), f"not valid YAML: {error.problem}") from error
+    except YamlError:
         raise
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a number that is none
-        raise YamlFault(Mark(file, 1, 1), f"not valid YAML: {error}") from error
+        raise YamlError(Mark(file, 1, 1), f"not valid YAML: {error}") from error
 
 
 def mark_of(file: str, mark: Any) -> Mark:
@@ -125,14 +125,14 @@ def _refuse_traps(file: str, text: str) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent):
             problem = f"the alias *{event.anchor} is not taken: write out what it stands for"
-            raise YamlFault(mark_of(file, event.start_mark), problem)
+            raise YamlError(mark_of(file, event.start_mark), problem)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MOST_NESTED:
             problem = f"nested more than {MOST_NESTED} times"
-            raise YamlFault(mark_of(file, event.start_mark), problem)
+            raise YamlError(mark_of(file, event.start_mark), problem)
 
 
 class _Reader:
@@ -171,4 +171,4 @@ class _Reader:
         return str(node.value)
 
     def _refuse(self, node: yaml.Node, problem: str) -> NoReturn:
-        raise YamlFault(mark_of(self._file, node.start_mark), problem)
+        raise YamlError(mark_of(self._file, node.start_mark), problem)

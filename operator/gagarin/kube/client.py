@@ -135,7 +135,7 @@ class KubeClient:
         if self.endpoint.client_certificate is not None:
             raise EndpointError("calls for somebody else need an endpoint without a client certificate")
         view = copy.copy(self)
-        view._authorization = f"Bearer {token}"
+        view._authorization = f"Bearer {token}"  # noqa: SLF001 -- it is one of us
         return view
 
     async def get(

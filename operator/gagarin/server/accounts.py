@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol
@@ -104,6 +105,8 @@ class Accounts:
         self._now = now
         self._pending: dict[Account, Sums] = {}
         self._writing: asyncio.Task[None] | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._closing = asyncio.Event()
 
     async def add(self, owner: Owner, spent: Spent) -> None:
         """Count an answer. Never raises: the answer is worth more than its bill."""
@@ -113,7 +116,7 @@ class Accounts:
         if not self._delay:
             await self._write()
         elif self._writing is None:
-            self._writing = asyncio.create_task(self._write_later())
+            self._writing = asyncio.create_task(self._keep_writing())
 
     async def usage(self, owner: Owner, days: int) -> list[DayUsage]:
         """What an owner used today and on the days before, `days` in all. Raises `HistoryUnavailable`."""
@@ -123,25 +126,31 @@ class Accounts:
 
     async def close(self) -> None:
         """Write what is pending."""
+        self._closing.set()
         if self._writing is not None:
-            self._writing.cancel()
+            await self._writing
         await self._write()
 
-    async def _write_later(self) -> None:
-        await asyncio.sleep(self._delay)
+    async def _keep_writing(self) -> None:
+        """Write as long as there is something, together what comes within the delay."""
+        while self._pending and not self._closing.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._delay):
+                    await self._closing.wait()
+            await self._write()
         self._writing = None
-        await self._write()
 
     async def _write(self) -> None:
-        if not self._pending:
-            return
-        rows, self._pending = self._pending, {}
-        try:
-            await self._ledger.record(list(rows.items()))
-        except HistoryUnavailable as error:
-            self._log.event("warning", f"what answers cost cannot be written now: {error}")
-            for account, sums in rows.items():
-                self._note(account, sums)
+        async with self._one_at_a_time:
+            rows, self._pending = self._pending, {}
+            if not rows:
+                return
+            try:
+                await self._ledger.record(list(rows.items()))
+            except HistoryUnavailable as error:
+                self._log.event("warning", f"what answers cost cannot be written now: {error}")
+                for account, sums in rows.items():
+                    self._note(account, sums)
 
     def _note(self, account: Account, sums: Sums) -> None:
         self._pending[account] = self._pending.get(account, Sums()).plus(sums)

@@ -61,7 +61,7 @@ class ChatApi:
         self._tracing = tracing
         self._admission = admission = Admission(gate, config.limits, metrics, settings.body_timeout, headers)
         self._streams = Streams(settings.resume_seconds, headers)
-        self._sockets = Sockets(admission, chats, store, log)
+        self._sockets = Sockets(admission, chats, store, log, metrics)
         self._openai = OpenAiRoutes(admission, config, chats, log)
         self._routes = [
             *ChatRoutes(admission, chats, self._streams, log).routes(),

@@ -26,7 +26,9 @@ OTHER_BYTES = 4096
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of /chat and /stream. Without a conversation, it begins one."""
 
-    input: Annotated[str, Meta(description="What is said", extra_json_schema={"minLength": 1, "pattern": r"\S"})]
+    input: Annotated[
+        str, Meta(description="What is said", extra_json_schema={"minLength": 1, "pattern": r"\S"})
+    ]
     conversation: Annotated[str, Meta(description="The id of one of the caller's")] | None = None
 
 

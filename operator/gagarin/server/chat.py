@@ -115,6 +115,10 @@ class Chats:
 
     async def stream(self, caller: Caller, question: Question, output: Output) -> None:
         """The answer as it is made. A `Problem` after `output.begin` means: it broke off."""
+        with self._metrics.streams.track_inprogress():
+            await self._stream(caller, question, output)
+
+    async def _stream(self, caller: Caller, question: Question, output: Output) -> None:
         async with self._turn(caller) as (bill, ends), self._kept(caller, question) as kept:
             told = _Told(kept, output, self._first_token())
             held = await self._past(kept, question)
@@ -136,6 +140,10 @@ class Chats:
 
     async def stream_dialogue(self, caller: Caller, dialogue: Dialogue, output: Output) -> None:
         """The same as it is made."""
+        with self._metrics.streams.track_inprogress():
+            await self._stream_dialogue(caller, dialogue, output)
+
+    async def _stream_dialogue(self, caller: Caller, dialogue: Dialogue, output: Output) -> None:
         async with self._turn(caller) as (bill, ends):
             told = _Told(None, output, self._first_token())
             asked = Asked(alternating(dialogue.messages), caller, ends, dialogue.origin, dialogue.context)
@@ -191,7 +199,7 @@ class Chats:
 
     async def _charge(self, caller: Caller, bill: Bill) -> None:
         for spent in bill.items:
-            self._metrics.used(spent.usage.prompt_tokens, spent.usage.completion_tokens)
+            self._metrics.used(spent)
             await self._budgets.used(caller, spent)
 
     def _first_token(self) -> Callable[[], None]:

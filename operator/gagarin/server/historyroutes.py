@@ -60,26 +60,74 @@ class HistoryRoutes:
 
     def routes(self) -> list[Route]:
         """What they are for."""
-        listed, read = Answer("Newest first", {JSON: Page}), Answer("Its newest messages", {JSON: Conversation})
-        erased, used = Answer("They are gone", {JSON: Erased}), Answer("By day and model", {JSON: UsageReport})
+        listed, read = (
+            Answer("Newest first", {JSON: Page}),
+            Answer("Its newest messages", {JSON: Conversation}),
+        )
+        erased, used = (
+            Answer("They are gone", {JSON: Erased}),
+            Answer("By day and model", {JSON: UsageReport}),
+        )
         exported = Answer("One JSON document a line: a conversation, or a part of a long one", {NDJSON: None})
         gone = Answer("It is gone", status=204)
         operations = (
-            ("GET", "/conversations", self.list, Operation(
-                "listConversations", "The caller's conversations", "get", listed,
-                parameters=(_LIMIT, _PAGE), problems=(400,))),
-            ("DELETE", "/conversations", self.erase, Operation(
-                "eraseConversations", "Erase all conversations of the caller", "delete", erased)),
-            ("GET", "/conversations/export", self.export, Operation(
-                "exportConversations", "All conversations of the caller", "get", exported)),
-            ("GET", _ONE, self.read, Operation(
-                "readConversation", "A conversation's messages", "get", read,
-                parameters=(_ID, _LIMIT, _TURN), problems=(400, 404))),
-            ("DELETE", _ONE, self.delete, Operation(
-                "deleteConversation", "Erase a conversation", "delete", gone,
-                parameters=(_ID,), problems=(404,))),
-            ("GET", "/usage", self.usage, Operation(
-                "usage", "What the caller used", "get", used, parameters=(_DAYS,), problems=(400,))),
+            (
+                "GET",
+                "/conversations",
+                self.list,
+                Operation(
+                    "listConversations",
+                    "The caller's conversations",
+                    "get",
+                    listed,
+                    parameters=(_LIMIT, _PAGE),
+                    problems=(400,),
+                ),
+            ),
+            (
+                "DELETE",
+                "/conversations",
+                self.erase,
+                Operation("eraseConversations", "Erase all conversations of the caller", "delete", erased),
+            ),
+            (
+                "GET",
+                "/conversations/export",
+                self.export,
+                Operation("exportConversations", "All conversations of the caller", "get", exported),
+            ),
+            (
+                "GET",
+                _ONE,
+                self.read,
+                Operation(
+                    "readConversation",
+                    "A conversation's messages",
+                    "get",
+                    read,
+                    parameters=(_ID, _LIMIT, _TURN),
+                    problems=(400, 404),
+                ),
+            ),
+            (
+                "DELETE",
+                _ONE,
+                self.delete,
+                Operation(
+                    "deleteConversation",
+                    "Erase a conversation",
+                    "delete",
+                    gone,
+                    parameters=(_ID,),
+                    problems=(404,),
+                ),
+            ),
+            (
+                "GET",
+                "/usage",
+                self.usage,
+                Operation("usage", "What the caller used", "get", used, parameters=(_DAYS,), problems=(400,)),
+            ),
         )
         return [Route(*each) for each in operations]
 

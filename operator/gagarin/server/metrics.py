@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from gagarin.server.accounts import Spent
+
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -45,10 +47,30 @@ class Metrics:
             buckets=SECONDS,
             registry=registry,
         )
-        tokens = Counter(
-            "gagarin_chat_tokens", "Tokens as the provider counted them", ("kind",), registry=registry
+        self._tokens = Counter(
+            "gagarin_chat_tokens",
+            "Tokens as the provider counted them, by kind (prompt, completion) and model",
+            ("kind", "model"),
+            registry=registry,
         )
-        self._prompt_tokens, self._completion_tokens = tokens.labels("prompt"), tokens.labels("completion")
+        self._cost = Counter(
+            "gagarin_chat_cost",
+            "What chats have cost, by model, in the currency of the Models' prices",
+            ("model",),
+            registry=registry,
+        )
+        self._retrieval = Histogram(
+            "gagarin_chat_retrieval_seconds",
+            "Time to find passages of knowledge for a question",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._problems = Counter(
+            "gagarin_chat_problems",
+            "Requests and WebSocket messages that ended with a problem, by its type",
+            ("problem",),
+            registry=registry,
+        )
         self._decisions = Counter(
             "gagarin_chat_auth_decisions",
             "Callers let in or not, by reason",
@@ -56,6 +78,12 @@ class Metrics:
             registry=registry,
         )
         self.chats = Gauge("gagarin_chat_chats", "Chats under way", registry=registry)
+        self.streams = Gauge(
+            "gagarin_chat_streams",
+            "Streamed answers under way",
+            registry=registry,
+        )
+        self.sockets = Gauge("gagarin_chat_websockets", "Open WebSockets", registry=registry)
         self._bound: dict[tuple[str, ...], Histogram] = {}
 
     def answered(self, route: str, status: int, seconds: float) -> None:
@@ -74,10 +102,22 @@ class Metrics:
         """A tool call ended; `outcome` is ok, error, timeout, invalid (it was not made) or cancelled."""
         self._child(self._tool, tool, outcome).observe(seconds)
 
-    def used(self, prompt: int, completion: int) -> None:
-        """An answer was paid for."""
-        self._prompt_tokens.inc(max(prompt, 0))
-        self._completion_tokens.inc(max(completion, 0))
+    def used(self, spent: Spent) -> None:
+        """An answer was paid for. Nobody makes a counter go back: a provider may count what it likes."""
+        usage = spent.usage
+        self._tokens.labels("prompt", spent.model).inc(max(usage.prompt_tokens, 0))
+        self._tokens.labels("completion", spent.model).inc(max(usage.completion_tokens, 0))
+        if spent.cost is not None:
+            self._cost.labels(spent.model).inc(max(float(spent.cost), 0.0))
+
+    def looked_up(self, seconds: float) -> None:
+        """Passages for a question were found, or not."""
+        self._retrieval.observe(seconds)
+
+    def failed(self, problem: str | None) -> None:
+        """A request ended; `problem` is the slug of what went wrong, if something did."""
+        if problem is not None:
+            self._problems.labels(problem).inc()
 
     def decided(self, decision: str) -> None:
         """Somebody was let in (`allow`) or not (the slug of the problem)."""

@@ -132,6 +132,7 @@ class Observer:
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "other"
         self._metrics.answered(route, status, seconds)
+        self._metrics.failed(trace.problem)
         name = f"{request.method[:32]} {route}"
         span.set(name=name, http__route=route, http__response__status_code=status, error__type=trace.problem)
         self._log.access(

@@ -185,9 +185,7 @@ def idempotency_mismatch() -> Problem:
     """The key stands for another request already."""
     detail = "a request with this Idempotency-Key and another body was made before; take a new key"
     errors = (("Idempotency-Key", "it was used for another body"),)
-    return Problem(
-        422, "idempotency-mismatch", "The key belongs to another request", detail, errors=errors
-    )
+    return Problem(422, "idempotency-mismatch", "The key belongs to another request", detail, errors=errors)
 
 
 def agent_depth(most: int) -> Problem:

@@ -145,6 +145,7 @@ class TextStream:
     async def tokens(self, texts: list[str]) -> None:
         """All pieces in one write."""
         await self.response.write("".join(texts).encode())
+        await self._request.writer.drain()
 
     async def tool(self, event: ToolEvent) -> None:
         """Text has no place for it."""

@@ -25,9 +25,9 @@ _END_SECONDS = 0.25  # the connection is kept for the next call if the body ends
 class _Watch:
     """Ends a read that takes too long, with one timer for all reads of a stream.
 
-    A timer for each read, as `asyncio.timeout` has, would be made and cancelled for each token: a tenth of what a
-    token costs. This one is left alone while tokens come; when it is due it looks how long the read that is under
-    way has been waiting.
+    A timer for each read, as `asyncio.timeout` has, would be made and cancelled for each token, and cost a
+    tenth of what a token costs. This one is left alone while tokens come; when it is due it looks how long
+    the read that is under way has been waiting.
     """
 
     def __init__(

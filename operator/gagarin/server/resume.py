@@ -49,6 +49,11 @@ class _Connection:
         replies.keep_small(self.request)
         await self.response.prepare(self.request)
 
+    async def write(self, data: bytes) -> None:
+        """Waits while the reader is slow."""
+        await self.response.write(data)
+        await self.request.writer.drain()
+
     def cut(self) -> None:
         """End it at once."""
         if self.request.transport is not None:
@@ -98,7 +103,7 @@ class LiveStream(EventWriter):
         await connection.begin(self.conversation)
         while missed:
             number = self.last
-            await connection.response.write(missed)
+            await connection.write(missed)
             if (missed := self.recording.after(number)) is None:
                 raise ConnectionResetError("the stream went on faster than it was read")
         self._replace()
@@ -141,7 +146,7 @@ class LiveStream(EventWriter):
         if (connection := self._connection) is not None:
             connection.heartbeat.wrote()
             try:
-                await connection.response.write(data)
+                await connection.write(data)
             except ConnectionError:
                 self.lose(connection)
             return
@@ -161,7 +166,9 @@ class Streams:
         self._tasks: dict[LiveStream, asyncio.Task[None]] = {}  # those that go on
         self._known: dict[str, LiveStream] = {}  # those that can be resumed
         self._unread: set[LiveStream] = set()  # those that go on, and nobody reads
-        self._held: OrderedDict[LiveStream, None] = OrderedDict()  # with a recording; written longest ago first
+        self._held: OrderedDict[LiveStream, None] = (
+            OrderedDict()
+        )  # with a recording; written longest ago first
         self._size = 0
 
     async def run(self, request: web.Request, owner: Owner, answering: Answering) -> web.StreamResponse:

@@ -26,6 +26,7 @@ from gagarin.server.chat import Chats
 from gagarin.server.errors import Problem
 from gagarin.server.history.store import StoredMessage
 from gagarin.server.logs import Log
+from gagarin.server.metrics import Metrics
 from gagarin.server.observe import Trace, problem_of
 from gagarin.server.replies import end_of
 from gagarin.server.turns import Question, ToolEvent
@@ -70,6 +71,7 @@ class Room(NamedTuple):
     admission: Admission
     chats: Chats
     log: Log
+    metrics: Metrics
 
 
 _decoder = msgspec.json.Decoder(Said)
@@ -172,13 +174,13 @@ class SocketSession:
         self._current = asyncio.create_task(self._chat(text, output))
         status = 499
         try:
-            status = await self._outcome(self._current)
+            status = await self._outcome(self._current, output.trace)
         finally:
             self._current = None
             seconds = time.perf_counter() - began
             self._record(output.trace, status, seconds)
 
-    async def _outcome(self, current: asyncio.Task[None]) -> int:
+    async def _outcome(self, current: asyncio.Task[None], trace: Trace) -> int:
         """How it went, as an HTTP status."""
         try:
             await current
@@ -192,6 +194,7 @@ class SocketSession:
             return 499
         except Exception as error:  # noqa: BLE001  # the last stop: the socket lives on, or is closed in order
             problem = problem_of(error, self._request, self._room.log)
+            trace.problem = problem.slug
             await self._tell(problem)
             return problem.status
         return 200
@@ -216,6 +219,7 @@ class SocketSession:
         trace.caller = self._caller.identity.user
         fields = {"path": "/ws", "status": status, "duration_ms": round(seconds * 1000, 3), **trace.fields()}
         self._room.log.access(method="MESSAGE", **fields)
+        self._room.metrics.failed(trace.problem)
 
 
 class _Frames:

@@ -20,6 +20,7 @@ from gagarin.server.auth.identity import Caller
 from gagarin.server.chat import Chats
 from gagarin.server.history.store import Conversation, Store
 from gagarin.server.logs import Log
+from gagarin.server.metrics import Metrics
 from gagarin.server.observe import TRACE
 from gagarin.server.openapi import Answer, Operation, Parameter, Route
 from gagarin.server.socketsession import GOING_AWAY, History, Room, SocketSession
@@ -36,10 +37,11 @@ _CONVERSATION = Parameter("conversation", "query", "The id of one of the caller'
 class Sockets:
     """All sockets of one Instance."""
 
-    def __init__(self, admission: Admission, chats: Chats, store: Store, log: Log) -> None:
+    def __init__(self, admission: Admission, chats: Chats, store: Store, log: Log, metrics: Metrics) -> None:
         self._admission = admission
         self._store = store
-        self._room = Room(admission, chats, log)
+        self._metrics = metrics
+        self._room = Room(admission, chats, log, metrics)
         self._sessions: set[SocketSession] = set()
         self._draining = False
 
@@ -75,7 +77,8 @@ class Sockets:
         socket.headers.update(self._admission.headers)
         replies.keep_small(request)
         await socket.prepare(request)
-        await self._run(SocketSession(self._room, request, socket, caller, headers, history))
+        with self._metrics.sockets.track_inprogress():
+            await self._run(SocketSession(self._room, request, socket, caller, headers, history))
         return socket
 
     def drain(self) -> None:
@@ -115,7 +118,9 @@ def credentials(request: web.Request) -> Headers:
     offers = [offer.strip() for line in lines for offer in line.split(",")]
     tokens = [offer.removeprefix(BEARER) for offer in offers if offer.startswith(BEARER)]
     if offers and (len(lines) > 1 or PROTOCOL not in offers or len(tokens) > 1):
-        raise problems.invalid_header(_PROTOCOLS, f"offer `{PROTOCOL}`, and with it at most one `{BEARER}TOKEN`")
+        raise problems.invalid_header(
+            _PROTOCOLS, f"offer `{PROTOCOL}`, and with it at most one `{BEARER}TOKEN`"
+        )
     if not tokens or "Authorization" in request.headers:
         return request.headers
     headers = CIMultiDict(request.headers)

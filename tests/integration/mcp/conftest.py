@@ -8,6 +8,9 @@ import aiohttp
 import pytest
 
 from gagarin.server import egress
+from tests.integration.server.conftest import api, caller, http, start, upstream
+
+__all__ = ["api", "caller", "http", "session", "start", "upstream"]
 
 
 @pytest.fixture

@@ -82,6 +82,11 @@ class Server:
         self.password = password
         self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
 
+    def program(self, name: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's client programs on the database."""
+        found = shutil.which(name) or max(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")))
+        subprocess.run([found, *arguments, f"--dbname={self.url}"], check=True, capture_output=True)
+
     def remove(self) -> None:
         """Stop it and delete its data."""
         if (self.folder / "data/postmaster.pid").exists():

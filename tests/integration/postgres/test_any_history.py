@@ -23,7 +23,7 @@ from tests.integration.postgres.database import Server, store_in
 from tests.unit.server.auth.oracle import quiet
 
 OWNERS = (Owner("iss", "anna", "u1"), Owner("iss", "anna", "u1", "customer"), Owner("iss", "boris", "u2"))
-HISTORY = 5
+HISTORY = 3
 
 
 class Ask(NamedTuple):
@@ -45,12 +45,16 @@ class Delete(NamedTuple):
 
 
 TEXTS = st.text(max_size=8)
-WHICH = st.none() | st.integers(0, 5)
+WHICH = st.none() | st.integers(0, 2)
 KEYS = st.none() | st.sampled_from("kl")
-OPERATIONS = st.lists(
-    st.builds(Ask, st.sampled_from(OWNERS), WHICH, TEXTS, KEYS, st.none() | TEXTS)
-    | st.builds(Delete, st.sampled_from(OWNERS), WHICH),
-    max_size=25,
+ASKS = st.builds(Ask, st.sampled_from(OWNERS), WHICH, TEXTS, KEYS, st.none() | TEXTS)
+GOES_ON = st.builds(Ask, st.just(OWNERS[0]), st.just(0), TEXTS, st.none(), TEXTS)
+DELETES = st.builds(Delete, st.sampled_from(OWNERS), WHICH)
+BEGINS = st.builds(Ask, st.just(OWNERS[0]), st.none(), TEXTS, KEYS, TEXTS)
+OPERATIONS = st.builds(
+    lambda first, others: [first, *others],
+    BEGINS,
+    st.lists(st.one_of(ASKS, GOES_ON, GOES_ON, ASKS, DELETES), max_size=25),
 )
 
 

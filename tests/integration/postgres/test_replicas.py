@@ -299,6 +299,18 @@ async def test_a_role_that_may_only_use_the_schema_is_enough(server: Server, tmp
     server.sql("DROP ROLE small")
 
 
+async def test_a_dump_can_be_restored(server: Server, store: PostgresStore, tmp_path: Path) -> None:
+    conversation = await chat(store, "one")
+    dump = f"--file={tmp_path / 'agents.dump'}"
+    await asyncio.to_thread(server.program, "pg_dump", "--schema=gagarin", "--format=custom", dump)
+    await store.close()
+    server.sql("DROP SCHEMA gagarin CASCADE")
+    await asyncio.to_thread(server.program, "pg_restore", str(tmp_path / "agents.dump"))
+    await store.open()
+    assert await contents(store, conversation) == ["one", "answer to one"]
+    await chat(store, "two", conversation)
+
+
 async def test_one_who_goes_away_while_asking_blocks_nobody(
     store: PostgresStore, other: PostgresStore
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Sequence
 from decimal import Decimal
@@ -16,6 +17,7 @@ from gagarin.server.logs import Log
 from gagarin.server.wire import Usage
 from tests.unit.server.auth.oracle import quiet
 from tests.unit.server.clock import Clock
+from tests.unit.server.waiting import until
 
 ANNA, BORIS = Owner("iss", "anna", "u1"), Owner("iss", "boris", "u2")
 DAY = 86_400.0
@@ -28,10 +30,15 @@ class Ledger(MemoryLedger):
         super().__init__()
         self.writes = 0
         self.down = False
+        self.gate: asyncio.Event | None = None
+        self.waiting = 0
 
     async def record(self, rows: Sequence[tuple[Account, Sums]]) -> None:
         if self.down:
             raise HistoryUnavailable("connection refused")
+        if self.gate is not None:
+            self.waiting += 1
+            await self.gate.wait()
         self.writes += 1
         await super().record(rows)
 
@@ -72,6 +79,24 @@ async def test_what_is_pending_is_written_after_a_moment_and_at_the_end() -> Non
     await made.add(ANNA, spent())
     await made.close()
     assert ledger.writes == 2
+
+
+async def test_what_is_being_written_is_waited_for() -> None:
+    ledger = Ledger()
+    ledger.gate = asyncio.Event()
+    made = Accounts(ledger, quiet(), delay=0.001)
+    await made.add(ANNA, spent())
+    await until(lambda: _is(bool(ledger.waiting)))
+    usage = asyncio.create_task(made.usage(ANNA, 1))
+    closing = asyncio.create_task(made.close())
+    await asyncio.sleep(0)
+    ledger.gate.set()
+    assert [line.chats for line in await usage] == [1]
+    await closing
+
+
+async def _is(fact: bool) -> bool:
+    return fact
 
 
 async def test_a_ledger_that_fails_loses_nothing_once_it_is_back() -> None:

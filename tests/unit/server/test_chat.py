@@ -69,8 +69,9 @@ async def test_a_streamed_answer_is_passed_on_and_kept(rig: Rig) -> None:
     assert output.answered.usage == Usage(7, 3, 10)
     assert await rig.kept(output.conversation) == [("user", "Hello"), ("assistant", "Good day.")]
     text = rig.metrics.text()
-    assert b'gagarin_chat_tokens_total{kind="prompt"} 7.0' in text
-    assert b'gagarin_chat_tokens_total{kind="completion"} 3.0' in text
+    assert b'gagarin_chat_tokens_total{kind="prompt",model="small"} 7.0' in text
+    assert b'gagarin_chat_tokens_total{kind="completion",model="small"} 3.0' in text
+    assert b"gagarin_chat_streams 0.0" in text
     assert b"gagarin_chat_first_token_seconds_count 1.0" in text
 
 

@@ -82,9 +82,7 @@ async def resumed(api: Api, event: str, method: str = "GET", name: str = "caller
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_what_was_missed_follows_and_then_what_comes(
-    api: Api, upstream: Upstream, method: str
-) -> None:
+async def test_what_was_missed_follows_and_then_what_comes(api: Api, upstream: Upstream, method: str) -> None:
     in_two_parts(upstream)
     event = await broken_off(api)
     going_on = asyncio.create_task(resumed(api, event, method))
@@ -141,7 +139,16 @@ async def test_a_reader_that_comes_back_while_its_old_connection_still_stands_ta
 
 @pytest.mark.parametrize(
     "event",
-    ["", "nonsense", ".1", "{stream}.", f"{{stream}}.{LAST + 1}", "{stream}.-1", "{stream}.²", "{stream}.9999999999999"],
+    [
+        "",
+        "nonsense",
+        ".1",
+        "{stream}.",
+        f"{{stream}}.{LAST + 1}",
+        "{stream}.-1",
+        "{stream}.²",
+        "{stream}.9999999999999",
+    ],
 )
 async def test_an_event_of_no_stream_is_a_404(api: Api, upstream: Upstream, event: str) -> None:
     in_two_parts(upstream)
@@ -177,9 +184,7 @@ async def test_nobody_comes_back_in_time_and_the_model_call_is_stopped(
         assert not (streams._tasks or streams._known or streams._held or streams._unread or streams._size)
 
 
-async def test_an_answer_that_is_over_is_forgotten_after_its_time(
-    upstream: Upstream, tmp_path: Path
-) -> None:
+async def test_an_answer_that_is_over_is_forgotten_after_its_time(upstream: Upstream, tmp_path: Path) -> None:
     async with serving(upstream, tmp_path, waits=Waits(resume_seconds=0.05)) as api:
         await api.call("POST", "/stream", {"input": "Hello"})
         streams = streams_of(api)

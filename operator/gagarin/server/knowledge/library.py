@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -57,13 +58,20 @@ class Library:
     """Implements `passages.Knowledge` over sources, a reader, an index, and maybe a model for embeddings."""
 
     def __init__(
-        self, sources: Sequence[Source], folder: Path, top_k: int, log: Log, embedder: Embedder | None = None
+        self,
+        sources: Sequence[Source],
+        folder: Path,
+        top_k: int,
+        log: Log,
+        embedder: Embedder | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._sources = sources
         self._file = folder / FILE
         self._top_k = top_k
         self._log = log
         self._embedder = embedder
+        self._metrics = metrics or Metrics()
         self._reading = Reading()
         self._first = {source.name: asyncio.Event() for source in sources}
         self._embedding = asyncio.Lock()
@@ -88,6 +96,7 @@ class Library:
     async def passages(self, question: str) -> Sequence[Passage]:
         """The best passages for a question."""
         await self._first_reading()
+        began = time.perf_counter()
         try:
             ranks = [await self._do(lambda index: index.by_words(question, CANDIDATES))]
             ranks += await self._by_meaning(question)
@@ -96,6 +105,8 @@ class Library:
         except Exception as error:  # noqa: BLE001  # a chat without passages is better than none
             self._log.failure("passages could not be looked up", error)
             return ()
+        finally:
+            self._metrics.looked_up(time.perf_counter() - began)
 
     async def _keep_up(self, source: Source) -> None:
         """Read a source again and again; after a failure sooner, with growing pauses."""
@@ -191,7 +202,7 @@ async def knowledge_of(
     trust = trusting(None, extra) if extra else True
     async with egress.session() as documents:
         sources = [source_of(source, documents, trust, folders.knowledge) for source in wanted.sources]
-        library = Library(sources, folders.data, wanted.top_k, log, embedder)
+        library = Library(sources, folders.data, wanted.top_k, log, embedder, metrics)
         await library.start()
         try:
             yield library

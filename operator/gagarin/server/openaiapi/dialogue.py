@@ -74,12 +74,16 @@ def read(
     placed = [_placed(f"#/{field}/{number}", message) for number, message in enumerate(messages)]
     said = [message for message in placed if message.role not in _CONTEXT_ROLES and message.text]
     if not said or said[-1] is not placed[-1] or said[-1].role != "user":
-        raise problems.invalid(f"#/{field}", "the last message has to be the user's, and has to say something")
+        raise problems.invalid(
+            f"#/{field}", "the last message has to be the user's, and has to say something"
+        )
     for message in said:
         _check(message, limits)
     context = "\n\n".join([context, *(each.text for each in placed if each.role in _CONTEXT_ROLES)]).strip()
     if len(context) > limits.max_input_chars:
-        what = f"system messages have {len(context)} characters, at most {limits.max_input_chars} are possible"
+        what = (
+            f"system messages have {len(context)} characters, at most {limits.max_input_chars} are possible"
+        )
         raise problems.invalid(f"#/{field}", what)
     newest = said[-limits.max_history_messages - 1 :]
     return Dialogue([Message(each.role, each.text) for each in newest], context, origin)
@@ -109,7 +113,9 @@ def _check(message: _Placed, limits: Limits) -> None:
 
 def _placed(where: str, message: DialogueMessage) -> _Placed:
     if message.type != "message":
-        raise faults.refused(f"{where}/type", f"{message.type[:64]!r} is not possible here, only messages are")
+        raise faults.refused(
+            f"{where}/type", f"{message.type[:64]!r} is not possible here, only messages are"
+        )
     if message.role not in _ROLES:
         raise faults.refused(f"{where}/role", f"{message.role[:64]!r} is none of {', '.join(_ROLES)}")
     if message.tool_calls or message.function_call is not None:

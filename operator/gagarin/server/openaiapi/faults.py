@@ -13,7 +13,12 @@ from aiohttp import web
 
 from gagarin.server.errors import Problem
 
-_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
 _INDEX = re.compile(r"/(\d+)(?=/|$)")
 
 

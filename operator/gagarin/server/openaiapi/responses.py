@@ -26,7 +26,9 @@ from gagarin.server.turns import ToolEvent
 from gagarin.server.wire import Usage
 
 _encode = msgspec.json.Encoder().encode
-_STATELESS = "nothing is kept here: send the whole dialogue as `input`, or use /chat, which keeps conversations"
+_STATELESS = (
+    "nothing is kept here: send the whole dialogue as `input`, or use /chat, which keeps conversations"
+)
 
 
 class TextAsked(msgspec.Struct, frozen=True):
@@ -271,8 +273,7 @@ class ResponseStream:
     async def _send(self, data: bytes) -> None:
         self._heartbeat.wrote()
         await self.response.write(data)
-
-
+        await self._request.writer.drain()
 
 
 def refuse(request: ResponseRequest) -> None:

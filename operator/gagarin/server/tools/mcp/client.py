@@ -18,7 +18,7 @@ from gagarin.server.logs import Log
 from gagarin.server.tools.endpoint import CallFailed
 from gagarin.server.tools.mcp import session as sessions
 from gagarin.server.tools.mcp.faults import BadStatus, McpFault, Nonsense, Refused, SessionLost, Unreachable
-from gagarin.server.tools.mcp.link import STATELESS_VERSION, Heard, Link
+from gagarin.server.tools.mcp.link import LISTENING, STATELESS_VERSION, Heard, Link
 from gagarin.server.tools.mcp.listing import Listing, Offer
 from gagarin.server.tools.mcp.messages import HEADER_MISMATCH
 from gagarin.server.tools.mcp.session import Session
@@ -199,13 +199,12 @@ class McpTool:
         while session.tells:
             try:
                 await session.listen()
+                if session.version != STATELESS_VERSION:
+                    return  # what there is to hear is heard in another way, or not at all
             except (Refused, BadStatus, Nonsense):
                 return  # it does not tell after all
             except Unreachable:
-                pass  # whether the server is still there shows when it is asked for its functions
-            if session.version != STATELESS_VERSION:
-                return
-            self._stale.set()  # something may have changed between the two
+                self._stale.set()  # the answer shows whether the server is still there
             await asyncio.sleep(self._timing.listen_again)
 
     async def _relist(self, session: Session) -> None:
@@ -247,7 +246,7 @@ class McpTool:
             self._gone_since = _now()
 
     def _hear(self, method: str) -> None:
-        if method == TOOLS_CHANGED:
+        if method in (TOOLS_CHANGED, LISTENING):
             self._stale.set()
 
     def _say(self, fault: str) -> None:

@@ -43,6 +43,7 @@ class SseLink(Channel):
         super().lose(fault)
         if not self._target.done():
             self._target.set_exception(fault)
+            self._target.exception()  # it may be that nobody waits for it any more
 
     async def close(self, *, farewell: bool) -> None:
         """See `Link`."""

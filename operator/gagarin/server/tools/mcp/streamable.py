@@ -20,7 +20,7 @@ from gagarin.server.tools.mcp import messages
 from gagarin.server.tools.mcp.events import MESSAGE, Event, EventParser
 from gagarin.server.tools.mcp.faults import BadStatus, McpFault, Nonsense, Refused, SessionLost, Unreachable
 from gagarin.server.tools.mcp.headers import encoded
-from gagarin.server.tools.mcp.link import STATELESS_VERSION, Errands, Heard, Loss, Outgoing
+from gagarin.server.tools.mcp.link import LISTENING, STATELESS_VERSION, Errands, Heard, Loss, Outgoing
 from gagarin.server.tools.mcp.messages import Answer, Asked
 from gagarin.server.tools.mcp.server import EVENT_STREAM, GET_STREAM, POST, HttpServer, events, whole
 
@@ -77,6 +77,8 @@ class StreamableLink:
                     raise SessionLost("its server does not know the session any more")
                 if response.status != 200 or response.content_type != EVENT_STREAM:
                     return  # it offers none
+                if not parser.last_id:
+                    self._heard(LISTENING)
                 await self._read_on(response, parser, None)
             await asyncio.sleep(max(self._pause(parser), self._shortest_pause))
 

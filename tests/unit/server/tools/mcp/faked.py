@@ -25,6 +25,7 @@ class FakeLink:
         self.versions: list[str | None] = []
         self.farewells: list[bool] = []
         self.listening = asyncio.Event()
+        self.deaf: list[McpFault] = []  # raised by listen, one after the other
         self.broken: McpFault | None = None  # raised by open
         self._loss = Loss()
 
@@ -43,6 +44,8 @@ class FakeLink:
         self.told.append(method)
 
     async def listen(self) -> None:
+        if self.deaf:
+            raise self.deaf.pop(0)
         self.listening.set()
 
     def lose(self, fault: McpFault) -> None:

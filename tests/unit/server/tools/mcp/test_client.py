@@ -13,7 +13,7 @@ import pytest
 from gagarin.server.logs import Log
 from gagarin.server.tools.mcp.client import McpTool, Timing
 from gagarin.server.tools.mcp.faults import BadStatus, McpFault, Refused, SessionLost, Unreachable
-from gagarin.server.tools.mcp.link import Heard, Outgoing
+from gagarin.server.tools.mcp.link import LISTENING, Heard, Outgoing
 from gagarin.server.tools.tool import ToolResult
 from tests.unit.server.tools.mcp.faked import FakeLink
 from tests.unit.server.turning import context
@@ -51,6 +51,7 @@ class World:
         self.calls: list[Any] = []  # what comes of the next ones: an exception, or a text
         self.listing: Callable[[], Awaitable[None]] | None = None
         self.listen: list[Any] = []
+        self.deaf: list[McpFault] = []
         self.links: list[FakeLink] = []
         self.sink = io.BytesIO()
         self.stateless = stateless
@@ -60,6 +61,7 @@ class World:
     def _connect(self, heard: Heard) -> FakeLink:
         link = FakeLink(self._handle, probe=self.stateless)
         link.broken = self.down
+        link.deaf = self.deaf
         self.links.append(link)
         self._heard.append(heard)
         return link
@@ -195,13 +197,31 @@ async def test_a_change_that_is_told_is_looked_up(make: Make) -> None:
     await world.until_offered("echo", "new")
 
 
-async def test_a_stateless_server_is_asked_again_to_tell_and_what_was_missed_is_looked_up(make: Make) -> None:
+async def test_what_changed_before_changes_were_told_is_looked_up(make: Make) -> None:
+    world = make()
+    await world.ready()
+    world.names = ["new"]
+    world.hear(LISTENING)
+    await world.until_offered("new")
+
+
+async def test_a_stateless_server_is_asked_again_to_tell(make: Make) -> None:
     world = make()
     world.tells = True
     world.listen = [{}, GONE]
     await world.ready()
     await until(lambda: _true(world.asked("subscriptions/listen") == 3))
-    assert world.asked("tools/list") >= 2
+    assert len(world.links) == 1
+
+
+async def test_a_stream_of_changes_that_breaks_is_opened_again_and_the_server_looked_for(make: Make) -> None:
+    world = make(stateless=False)
+    world.tells = True
+    world.deaf = [GONE, GONE]
+    await world.ready()
+    async with asyncio.timeout(5.0):
+        await world.links[0].listening.wait()
+    await until(lambda: _true(world.asked("tools/list") >= 2))
     assert len(world.links) == 1
 
 

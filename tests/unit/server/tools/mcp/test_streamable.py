@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from gagarin.server.tools.mcp.faults import BadStatus, McpFault, Nonsense, Refused, SessionLost, Unreachable
-from gagarin.server.tools.mcp.link import STATELESS_VERSION, Outgoing
+from gagarin.server.tools.mcp.link import LISTENING, STATELESS_VERSION, Outgoing
 from gagarin.server.tools.mcp.messages import MAX_MESSAGE_BYTES
 from gagarin.server.tools.mcp.streamable import StreamableLink
 from tests.unit.server.tools.mcp import scripted
@@ -320,7 +320,7 @@ async def test_what_the_server_says_unasked_is_heard_again_and_again(
         scripted.saying(b"", status=404),
     ]
     await fails(linked.link.listen(), SessionLost, "session")
-    assert linked.heard == ["notifications/tools/list_changed"] * 2
+    assert linked.heard == [LISTENING, *["notifications/tools/list_changed"] * 2]
     assert server.last("GET").headers["Last-Event-ID"] == "5"
 
 

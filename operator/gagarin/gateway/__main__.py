@@ -1,0 +1,7 @@
+"""`python3 -m gagarin.gateway`."""
+
+import sys
+
+from gagarin.gateway.main import main
+
+sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,72 @@
+"""The application: the routes, and around them what all of them share."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from gagarin.gateway import answers, openapi
+from gagarin.gateway.body import Bounds
+from gagarin.gateway.callers import Callers
+from gagarin.gateway.cors import Cors
+from gagarin.gateway.credentials import Credentials
+from gagarin.gateway.destinations import Destinations
+from gagarin.gateway.logs import Log
+from gagarin.gateway.metrics import Metrics
+from gagarin.gateway.observe import Observer
+from gagarin.gateway.openapi import Operation, Route
+from gagarin.gateway.relay import Relay
+from gagarin.gateway.routes import chat_routes, open_routes, resource_routes, yaml_routes
+from gagarin.gateway.settings import Settings
+from gagarin.gateway.sockets import Sockets
+from gagarin.kube.client import KubeClient
+
+
+class Gateway:
+    """All of it. `account_namespace` is where the gateway's ServiceAccount lives; `session` goes to the pods."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        client: KubeClient,
+        session: aiohttp.ClientSession,
+        account_namespace: str,
+        log: Log,
+        metrics: Metrics,
+    ) -> None:
+        bounds = Bounds(settings.max_body, settings.body_timeout)
+        callers = Callers(client, settings.default_namespace)
+        credentials = Credentials(client, account_namespace, settings.service_account, log)
+        destinations = Destinations(callers, credentials, settings.instance_url)
+        relay = Relay(destinations, session, bounds, metrics)
+        self._sockets = Sockets(destinations, session, settings.max_body, metrics)
+        self._cors = Cors(settings.cors_origins)
+        self._observer = Observer(log, metrics)
+        described = Operation("This description", {})
+        self._routes = [
+            *open_routes(),
+            Route("GET", "/openapi.json", self._describe, described, open=True),
+            *resource_routes(callers, bounds),
+            *yaml_routes(callers, bounds),
+            *chat_routes(relay, self._sockets),
+        ]
+        self._document = openapi.document(self._routes, metadata.version("gagarin"))
+
+    def application(self) -> web.Application:
+        """The routes, in the order in which they are tried."""
+        app = web.Application(middlewares=[self._observer.middleware, self._cors.middleware])
+        for route in self._routes:
+            for path in route.paths():
+                app.router.add_route(route.method, path, route.handler)
+        app.on_response_prepare.append(self._cors.sign)
+        app.on_shutdown.append(self._closed)
+        return app
+
+    async def _describe(self, _: web.Request) -> web.Response:
+        return answers.document(msgspec.Raw(msgspec.json.encode(self._document)))
+
+    async def _closed(self, _: web.Application) -> None:
+        await self._sockets.close()

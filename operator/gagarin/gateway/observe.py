@@ -1,0 +1,77 @@
+"""Around every request: errors become problem documents, and one access line and one metric are written."""
+
+from __future__ import annotations
+
+import time
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from gagarin.gateway import problems
+from gagarin.gateway.errors import Problem
+from gagarin.gateway.logs import Log
+from gagarin.gateway.metrics import Metrics
+from gagarin.kube.errors import KubeError
+
+CLIENT_GONE = 499  # nobody is left to send a status to; nginx' number for it
+
+
+class Observer:
+    """The middleware."""
+
+    def __init__(self, log: Log, metrics: Metrics) -> None:
+        self._log = log
+        self._metrics = metrics
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """For `web.Application(middlewares=...)`."""
+        began = time.perf_counter()
+        status, slug = CLIENT_GONE, None
+        try:
+            response, slug = await self._answered(request, handler)
+            status = response.status
+            return response
+        finally:
+            self._record(request, status, slug, time.perf_counter() - began)
+
+    async def _answered(
+        self, request: web.Request, handler: Handler
+    ) -> tuple[web.StreamResponse, str | None]:
+        try:
+            return await handler(request), None
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the last stop: nothing internal may leave, the gateway goes on
+            problem = self._problem(error, request)
+            if request.writer.output_size:
+                _cut(request)
+            return problems.response(problem), problem.slug
+
+    def _problem(self, error: Exception, request: web.Request) -> Problem:
+        match error:
+            case Problem():
+                return error
+            case KubeError():
+                return problems.refused(error)
+            case web.HTTPMethodNotAllowed():
+                return problems.method_not_allowed(request.method, request.path, error.allowed_methods)
+            case web.HTTPNotFound():
+                return problems.no_such_route(request.path)
+        self._log.failure("a request failed because of a mistake in the gateway", error)
+        return problems.internal()
+
+    def _record(self, request: web.Request, status: int, slug: str | None, seconds: float) -> None:
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource is not None else "other"
+        self._metrics.answered(route, status, seconds)
+        line = {"method": request.method[:32], "path": request.path[:256], "status": status}
+        told = {"problem": slug} if slug else {}
+        self._log.access(**line, duration_ms=round(seconds * 1000, 3), **told)
+
+
+def _cut(request: web.Request) -> None:
+    """Part of an answer is out: an error can no longer be told, but a broken answer must not look whole."""
+    if request.transport is not None:
+        request.transport.abort()
+    raise ConnectionResetError("the answer broke off")

@@ -1,0 +1,167 @@
+"""WebSockets: joined with one at the Instance's pod, frame by frame, until either side ends it.
+
+A browser cannot set headers, so it offers its token as a second subprotocol, `bearer.TOKEN`; only
+`gagarin.v1` is ever selected. A side that is gone without a word is found by pings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import Callable
+
+import aiohttp
+import msgspec
+from aiohttp import WSMsgType, web
+
+from gagarin.gateway import problems
+from gagarin.gateway.destinations import Destination, Destinations
+from gagarin.gateway.errors import Problem
+from gagarin.gateway.metrics import Metrics
+from gagarin.gateway.relay import CONNECT_SECONDS
+
+PROTOCOL = "gagarin.v1"
+BEARER = "bearer."
+PING_SECONDS = 20.0
+CLOSE_SECONDS = 5.0
+MAX_FROM_POD = 64 * 1024 * 1024  # a history comes in one message
+GOING_AWAY, BROKEN, EXPIRED = 1012, 1011, 4401
+_PROTOCOLS = "Sec-WebSocket-Protocol"
+Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
+
+
+class _Claims(msgspec.Struct):
+    exp: float
+
+
+class Sockets:
+    """All sockets of the gateway. `now` gives Unix time."""
+
+    def __init__(
+        self,
+        destinations: Destinations,
+        session: aiohttp.ClientSession,
+        max_bytes: int,
+        metrics: Metrics,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._destinations = destinations
+        self._session = session
+        self._max_bytes = max_bytes
+        self._metrics = metrics
+        self._now = now
+        self._open: set[web.WebSocketResponse] = set()
+
+    async def open(self, request: web.Request) -> web.StreamResponse:
+        """GET /instances/{id}/ws."""
+        authorization = authorization_of(request)
+        destination = await self._destinations.destination(request, authorization)
+        socket = web.WebSocketResponse(
+            timeout=CLOSE_SECONDS,
+            heartbeat=PING_SECONDS,
+            protocols=(PROTOCOL,),
+            compress=False,
+            max_msg_size=self._max_bytes,
+        )
+        if not socket.can_prepare(request):
+            raise problems.upgrade_needed()
+        with self._metrics.relays.track_inprogress():
+            pod = await self._connected(request, destination)
+            try:
+                await socket.prepare(request)
+                await self._joined(socket, pod, authorization)
+            finally:
+                await pod.close()
+        return socket
+
+    async def close(self) -> None:
+        """End all of them; their clients connect again, somewhere else."""
+        closing = [
+            socket.close(code=GOING_AWAY, message=b"the gateway is going away") for socket in self._open
+        ]
+        await asyncio.gather(*closing)
+
+    async def _connected(
+        self, request: web.Request, destination: Destination
+    ) -> aiohttp.ClientWebSocketResponse:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS + PING_SECONDS):
+                return await self._session.ws_connect(
+                    destination.url + "/ws",
+                    params=request.query,
+                    headers=destination.headers,
+                    protocols=(PROTOCOL,),
+                    heartbeat=PING_SECONDS,
+                    max_msg_size=MAX_FROM_POD,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
+                )
+        except aiohttp.WSServerHandshakeError as error:
+            raise self._refused(destination, error.status) from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise problems.unreachable(destination.namespace, destination.name) from error
+
+    def _refused(self, destination: Destination, status: int) -> Problem:
+        if status == 401:
+            self._destinations.refused(destination)
+            return problems.not_permitted()
+        return problems.socket_refused(status, destination.name)
+
+    async def _joined(
+        self, socket: web.WebSocketResponse, pod: aiohttp.ClientWebSocketResponse, authorization: str
+    ) -> None:
+        """Until either side ends, or the caller's token does."""
+        self._open.add(socket)
+        ways = [asyncio.create_task(_passed(socket, pod)), asyncio.create_task(_passed(pod, socket))]
+        left = expiry(authorization) - self._now()
+        try:
+            done, _ = await asyncio.wait(
+                ways, timeout=min(left, 1e8) if left > 0 else 0, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                await socket.close(
+                    code=EXPIRED, message=b"the token has expired; connect again with a new one"
+                )
+        finally:
+            self._open.discard(socket)
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+
+
+async def _passed(source: Socket, target: Socket) -> None:
+    """Everything from one side to the other, its end included."""
+    try:
+        async for message in source:
+            if message.type is WSMsgType.TEXT:
+                await target.send_str(message.data)
+            elif message.type is WSMsgType.BINARY:
+                await target.send_bytes(message.data)
+    except (ConnectionError, aiohttp.ClientError):
+        pass  # the other side is gone: its own way tells how
+    code = source.close_code
+    await target.close(code=code if code and code not in (1005, 1006) else BROKEN if code == 1006 else 1000)
+
+
+def authorization_of(request: web.Request) -> str:
+    """The Authorization header, or what stands for it among the subprotocols. Raises `Problem` 400."""
+    lines = request.headers.getall(_PROTOCOLS, ())
+    offers = [offer.strip() for line in lines for offer in line.split(",")]
+    tokens = [offer.removeprefix(BEARER) for offer in offers if offer.startswith(BEARER)]
+    if offers and (len(lines) > 1 or PROTOCOL not in offers or len(tokens) > 1):
+        raise problems.invalid_header(
+            _PROTOCOLS, f"offer `{PROTOCOL}`, and with it at most one `{BEARER}TOKEN`"
+        )
+    header: str = request.headers.get("Authorization", "")
+    return header or (f"Bearer {tokens[0]}" if tokens else "")
+
+
+def expiry(authorization: str) -> float:
+    """When a token ends (Unix time), if it is a JWT that says so. The API server has verified it; nothing
+    is allowed because of what stands here."""
+    parts = authorization.split(".")
+    try:
+        payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        return msgspec.json.decode(payload, type=_Claims).exp
+    except (IndexError, ValueError, msgspec.MsgspecError):
+        return float("inf")
