@@ -1,4 +1,4 @@
-"""Files of YAML, read as `conversion.yamltext` reads texts; what is refused is an error of the command line."""
+"""Files of YAML, read as `conversion.yamltext` reads texts; its errors become the command line's."""
 
 from __future__ import annotations
 

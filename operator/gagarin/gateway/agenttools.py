@@ -29,7 +29,7 @@ Uses = list[Object]
 
 
 class AgentTools(ResourceRoutes):
-    """The handlers. Tools of other namespaces are shown, and can be removed; assigning is within a namespace."""
+    """The handlers. Tools of other namespaces are shown and can be removed; assigning is within one."""
 
     async def tools(self, request: web.Request) -> web.Response:
         """GET: the rows of an agent's tools."""

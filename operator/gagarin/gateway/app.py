@@ -26,7 +26,7 @@ from gagarin.kube.client import KubeClient
 
 
 class Gateway:
-    """All of it. `account_namespace` is where the gateway's ServiceAccount lives; `session` goes to the pods."""
+    """All of it. `account_namespace` is where our ServiceAccount lives; `session` goes to the pods."""
 
     def __init__(
         self,

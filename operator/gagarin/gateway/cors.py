@@ -23,7 +23,7 @@ class Cors:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """For `web.Application(middlewares=...)`; the outermost one, so that problems have the headers too."""
+        """For `web.Application(middlewares=...)`: answers preflights, which have no token."""
         origin = request.headers.get("Origin")
         if origin is None or not self._allows(origin):
             return await handler(request)

@@ -110,8 +110,8 @@ def document(routes: Sequence[Route], version: str) -> Schema:
 
 
 _ABOUT = (
-    "The original's REST API over the custom resources of Gagarin. Ids are names of resources; what is allowed, "
-    "the cluster's RBAC decides for the caller's own token."
+    "The original's REST API over the custom resources of Gagarin. Ids are names of resources; what is "
+    "allowed, the cluster's RBAC decides for the caller's own token."
 )
 _PROBLEM: Schema = {
     "type": "object",

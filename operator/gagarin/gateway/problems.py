@@ -98,7 +98,7 @@ def no_token() -> Problem:
 def unauthorized() -> Problem:
     """The API server does not take the token (RFC 6750, section 3)."""
     challenge = 'Bearer realm="gagarin", error="invalid_token"'
-    detail = "the cluster's API server does not take the bearer token: it is wrong, expired, or for another audience"
+    detail = "the cluster's API server does not take the token: it is wrong, expired, or for another audience"
     headers = {"WWW-Authenticate": challenge}
     return Problem(401, "unauthorized", "The bearer token is not accepted", detail, headers=headers)
 
@@ -119,8 +119,8 @@ def socket_refused(status: int, instance: str) -> Problem:
     """A pod's refusal of a handshake, of which only the status can be seen."""
     if status == 403:
         detail = (
-            f"you may not create instances/chat of Instance {instance}, or the gateway may not speak for you there "
-            "(impersonate); POST to /chat tells which"
+            f"you may not create instances/chat of Instance {instance}, or the gateway may not speak for you "
+            "there (impersonate); POST to /chat tells which"
         )
         return Problem(403, "forbidden", "Access is not allowed", detail)
     if status == 404:
@@ -154,8 +154,8 @@ def method_not_allowed(method: str, path: str, allowed: Iterable[str]) -> Proble
 def users_gone() -> Problem:
     """/users: accounts are the cluster's."""
     detail = (
-        "there are no users, passwords and invite codes here any more: use a token of a Kubernetes ServiceAccount "
-        "(`kubectl create token NAME`), or the one that you use with kubectl"
+        "there are no users, passwords and invite codes here any more: use a token of a Kubernetes "
+        "ServiceAccount (`kubectl create token NAME`), or the one that you use with kubectl"
     )
     return Problem(410, "users-gone", "Accounts are the cluster's", detail)
 
@@ -163,8 +163,9 @@ def users_gone() -> Problem:
 def no_tool_call(name: str) -> Problem:
     """Only pods call tools."""
     detail = (
-        f"Tool {name} is called by the pods of Instances, which have its credentials and check the model's arguments; "
-        "the gateway has neither the credentials nor the right to read them. Ask an Instance whose Agent has it"
+        f"Tool {name} is called by the pods of Instances, which have its credentials and check the "
+        "arguments; the gateway has neither the credentials nor the right to read them. Ask an Instance whose Agent has "
+        "the Tool"
     )
     return Problem(501, "no-tool-call", "Tools are called by agents only", detail)
 

@@ -72,8 +72,8 @@ def _endpoint(settings: Settings) -> Endpoint:
         raise StartError(str(error)) from error
     if endpoint.client_certificate is not None:
         raise StartError(
-            f"--kubeconfig {settings.kubeconfig}: it has a client certificate, which would speak for every caller; "
-            "use one with a token"
+            f"--kubeconfig {settings.kubeconfig}: it has a client certificate, which would speak for every "
+            "caller; use one with a token"
         )
     return endpoint
 

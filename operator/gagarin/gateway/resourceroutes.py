@@ -54,7 +54,7 @@ class ResourceRoutes:
         created = await writing.whole(writing.create(caller.client, made))
         return answers.document(row(created), made.notes)
 
-    async def list(self, request: web.Request) -> web.Response:
+    async def listed(self, request: web.Request) -> web.Response:
         """GET: the rows of a page."""
         caller, namespace = self.caller(request)
         page = paging.page_of(request.query)
@@ -126,10 +126,10 @@ class ProviderRoutes(ResourceRoutes):
 class ModelRoutes(ResourceRoutes):
     """Models are also found by their names."""
 
-    async def list(self, request: web.Request) -> web.Response:
+    async def listed(self, request: web.Request) -> web.Response:
         """GET: a page, or with `?name=` the one of that name."""
         if (name := request.query.get("name")) is None:
-            return await super().list(request)
+            return await super().listed(request)
         caller, namespace = self.caller(request)
         if not valid(name):
             raise problems.not_found("Model", namespace, name)

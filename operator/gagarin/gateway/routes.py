@@ -131,7 +131,7 @@ def _crud(routes: ResourceRoutes, one: object, several: object) -> list[Route]:
         Route(
             "GET",
             f"/{section}",
-            routes.list,
+            routes.listed,
             Operation(f"List: {kind}", several, query=query, problems=(400,)),
         ),
         Route("GET", f"/{section}/{{id}}", routes.show, Operation(f"Get: {kind}", one)),

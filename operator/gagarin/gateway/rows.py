@@ -105,7 +105,8 @@ def row(item: Object) -> Row:
         "reason": condition.reason,
     }
     kind, members = _MAKERS[item["kind"]]
-    return kind(**shared, **members(metadata["name"], item["spec"], item.get("status") or {}))
+    made: Row = kind(**shared, **members(metadata["name"], item["spec"], item.get("status") or {}))
+    return made
 
 
 def ready(item: Object) -> Condition:
@@ -138,7 +139,7 @@ def params(spec: Object) -> dict[str, Any]:
     found = dict(spec.get("params") or {})
     extra = found.pop("extraParams", None) or {}
     named = {"topP": "top_p", "maxTokens": "max_tokens", "reasoningEffort": "reasoning_effort"}
-    return {named.get(name, name): value for name, value in found.items()} | extra
+    return {str(named.get(name, name)): value for name, value in found.items()} | extra
 
 
 def _provider(name: str, spec: Object, _: Object) -> dict[str, Any]:

@@ -142,7 +142,7 @@ def _member(member: str, old: Object, new: Object) -> Any:
 
 
 def _sources(old: Any, new: Any) -> list[Object]:
-    """A row shows those with an address only; the others stay, and known addresses keep what is said of them."""
+    """A row shows only those with an address: the others stay, and known addresses keep their settings."""
     known = {each["url"]: each for each in old if each["type"] == "URL"}
     return [each for each in old if each["type"] != "URL"] + [known.get(each["url"], each) for each in new]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import shutil
@@ -21,7 +22,8 @@ HAS_GO = shutil.which("go") is not None
 @functools.cache
 def built() -> Path:
     """The program, made once; Go keeps what it compiled for the next time."""
-    target = Path(tempfile.gettempdir()) / f"gagarin-test-bridge-{os.getpid()}"
+    target = Path(tempfile.mkdtemp(prefix="gagarin-bridge-")) / "bridge"
+    atexit.register(shutil.rmtree, target.parent)
     command = ["go", "build", "-trimpath", "-ldflags=-s -w", "-o", str(target), "."]
     subprocess.run(command, cwd=SOURCES, env={**os.environ, "CGO_ENABLED": "0"}, check=True)
     return target

@@ -17,8 +17,8 @@ from gagarin.server.tools.mcp.faults import McpFault
 # Revisions with a handshake, and the one in which each request stands for itself.
 HANDSHAKE_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 STATELESS_VERSION = "2026-07-28"
-# Heard when a stream begins of what a server says unasked (from a stateless one, in these words): what it would
-# have said before was not heard.
+# Heard when a stream begins of what a server says unasked (in these words, from a stateless one): what it
+# would have said before was not heard.
 LISTENING = "notifications/subscriptions/acknowledged"
 
 Heard = Callable[[str], None]

@@ -1,0 +1,150 @@
+"""WebSockets through the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from gagarin.gateway.sockets import expiry
+from tests.unit.gateway.apiserver import ApiServer, user
+from tests.unit.gateway.conftest import Serving
+from tests.unit.gateway.pod import Pod
+
+WS = "/instances/helper/ws"
+ALICE = {"Authorization": "Bearer alice"}
+
+
+@pytest.fixture(autouse=True)
+def _helper(api: ApiServer) -> None:
+    api.put("Instance", "helper", {"agentRef": {"name": "helper"}})
+
+
+def jwt(expires: float) -> str:
+    payload = base64.urlsafe_b64encode(msgspec.json.encode({"exp": expires})).rstrip(b"=").decode()
+    return f"e30.{payload}.c2ln"
+
+
+def opened(http: aiohttp.ClientSession, gateway: Serving, path: str = WS, **options: Any) -> Any:
+    return http.ws_connect(gateway.url + path, **{"headers": ALICE, **options})
+
+
+async def test_messages_go_both_ways(gateway: Serving, pod: Pod, http: aiohttp.ClientSession) -> None:
+    async with opened(http, gateway, WS + "?conversation=c1") as socket:
+        assert await socket.receive_str() == '{"type":"history"}'
+        await socket.send_str("hi")
+        assert await socket.receive_str() == "you said hi"
+    (asked,) = pod.asked
+    assert asked.query == {"conversation": "c1"}
+    assert asked.headers["Impersonate-User"] == "system:serviceaccount:team-a:alice"
+    assert asked.headers["Authorization"] == "Bearer token-1"
+    async with asyncio.timeout(5):
+        await pod.gone.wait()
+    assert pod.close_code == 1000
+
+
+async def test_a_browser_offers_its_token_as_a_subprotocol(
+    gateway: Serving, pod: Pod, http: aiohttp.ClientSession
+) -> None:
+    async with opened(http, gateway, headers={}, protocols=("gagarin.v1", "bearer.alice")) as socket:
+        assert socket.protocol == "gagarin.v1"
+        assert await socket.receive_str() == '{"type":"history"}'
+    assert pod.asked[0].headers["Sec-WebSocket-Protocol"] == "gagarin.v1", "the token goes no further"
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"headers": {}}, 401),
+        ({"headers": {"Authorization": "Bearer stranger"}}, 401),
+        ({"headers": {}, "protocols": ("bearer.alice",)}, 400),
+        ({"headers": {}, "protocols": ("gagarin.v1", "bearer.a", "bearer.b")}, 400),
+    ],
+)
+async def test_refusals_come_before_the_handshake(
+    gateway: Serving, pod: Pod, http: aiohttp.ClientSession, options: Any, status: int
+) -> None:
+    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+        await opened(http, gateway, **options)
+    assert caught.value.status == status
+    assert not pod.asked
+
+
+@pytest.mark.parametrize(
+    ("refused", "status"), [(403, 403), (404, 404), (400, 400), (401, 503), (500, 502)]
+)
+async def test_what_the_pod_refuses_is_refused_here(
+    gateway: Serving, pod: Pod, http: aiohttp.ClientSession, refused: int, status: int
+) -> None:
+    pod.status = refused
+    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+        await opened(http, gateway)
+    assert caught.value.status == status
+
+
+async def test_no_pod_that_answers_is_a_503(gateway: Serving, pod: Pod, http: aiohttp.ClientSession) -> None:
+    await pod.stop()
+    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+        await opened(http, gateway)
+    assert caught.value.status == 503
+
+
+async def test_without_a_handshake_it_is_a_426(gateway: Serving, pod: Pod) -> None:
+    status, problem = await gateway.call("GET", WS)
+    assert (status, problem["type"].rpartition("/")[2]) == (426, "upgrade-needed")
+    assert not pod.asked
+
+
+async def test_the_pods_reason_to_close_is_the_callers(
+    gateway: Serving, pod: Pod, http: aiohttp.ClientSession
+) -> None:
+    pod.closing = 4401
+    async with opened(http, gateway) as socket:
+        await socket.receive_str()
+        assert (await socket.receive()).data == 4401
+
+
+async def test_a_caller_who_vanishes_ends_the_socket_at_the_pod(
+    gateway: Serving, pod: Pod, http: aiohttp.ClientSession
+) -> None:
+    socket = await opened(http, gateway)
+    await socket.receive_str()
+    connection = socket._response.connection
+    assert connection is not None
+    assert connection.transport is not None
+    connection.transport.abort()
+    async with asyncio.timeout(5):
+        await pod.gone.wait()
+    assert pod.close_code == 1011
+    await socket.close()
+
+
+async def test_a_socket_ends_when_the_callers_token_does(
+    gateway: Serving, api: ApiServer, http: aiohttp.ClientSession
+) -> None:
+    token = jwt(time.time() + 0.3)
+    api.users[token] = user("alice")
+    async with opened(http, gateway, headers={"Authorization": f"Bearer {token}"}) as socket:
+        await socket.receive_str()
+        assert (await socket.receive(timeout=5)).data == 4401
+
+
+async def test_a_gateway_that_goes_away_tells_its_sockets(
+    gateway: Serving, http: aiohttp.ClientSession
+) -> None:
+    async with opened(http, gateway) as socket:
+        await socket.receive_str()
+        stopping = asyncio.create_task(gateway.stop())
+        assert (await socket.receive(timeout=5)).data == 1012
+    await stopping
+
+
+def test_only_a_token_that_says_so_ends() -> None:
+    assert expiry(f"Bearer {jwt(5)}") == 5
+    for opaque in ("Bearer alice", "", "Bearer a.b.c", "Bearer e30.e30.e30"):
+        assert expiry(opaque) == float("inf")
