@@ -33,7 +33,7 @@ def test_a_conversation_goes_on(standing_bot: str, caller_of: CallerOf) -> None:
 
 
 def test_a_stream_comes_token_by_token_and_ends_with_done(standing_bot: str, caller_of: CallerOf) -> None:
-    events = caller_of(standing_bot).stream("Hello").events
+    events = caller_of(standing_bot).stream("Hello [stub tokens=3 between_tokens=0.05]").events
     names = [name for name, _ in events]
     assert names.count("token") > 1
     assert names[-2:] == ["usage", "done"]

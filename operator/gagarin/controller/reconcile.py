@@ -83,7 +83,10 @@ class Reconciler:
             self._forget(key)
             return None
         if "deletionTimestamp" in item["metadata"] or self._is_ending(key.namespace):
-            return None  # its children go with it: garbage collection by their ownerReferences
+            # Its children go with it: garbage collection by their ownerReferences. That may take minutes, in
+            # which it must not keep others from rolling.
+            self._parts.rollouts.leave(key)
+            return None
         if plan is not None and self._parts.children.are_applied(plan.children):
             resolution, outcome = plan.resolution, await self._keep_up(item, plan, Outcome(plan.revision))
         else:

@@ -402,6 +402,24 @@ async def test_waiting_for_a_rollout_is_told(bench: Bench) -> None:
     assert any("waits for its turn" in message for _, message in reasons.values())
 
 
+async def test_one_that_is_being_deleted_gives_its_turn_to_the_next(bench: Bench) -> None:
+    spread = Bench(bench.cluster, rollouts=1)
+    for name in ("one", "two"):
+        bench.cluster.add(b.instance(name))
+    await spread.settle()
+    for name in ("one", "two"):
+        rolled_out(bench, name)
+    await spread.settle()
+    bench.cluster.add(b.agent(prompt="Be brief."))
+    await spread.settle()
+    reasons = {name: spread.condition("Instance", name)[1] for name in ("one", "two")}
+    (rolling,) = [name for name, reason in reasons.items() if reason == "RollingOut"]
+    ending = ("metadata", "deletionTimestamp"), "2030-01-01T00:00:00Z"
+    bench.cluster.edit(Key("Instance", "demo", rolling), *ending)
+    (waiting,) = {"one", "two"} - {rolling}
+    assert f"apply Deployment {waiting}" in await spread.settle()
+
+
 @pytest.mark.parametrize(
     "refusal", [Invalid("spec.ports: too many", status=422), Forbidden("exceeded quota", status=403)]
 )
