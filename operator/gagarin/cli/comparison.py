@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from gagarin.cli.render import as_yaml
+from gagarin.conversion.yamltext import as_yaml
 from gagarin.core import config
 from gagarin.core.objects import Key, Object
 

@@ -14,9 +14,9 @@ from typing import Any, TextIO
 
 from gagarin.cli import documents
 from gagarin.cli.errors import CommandError
-from gagarin.cli.render import as_yaml
 from gagarin.conversion.convert import Conversion, convert
 from gagarin.conversion.report import ConversionError, Note
+from gagarin.conversion.yamltext import as_yaml
 from gagarin.core.objects import Object
 
 MANIFESTS, SECRETS = "manifests.yaml", "secrets.yaml"

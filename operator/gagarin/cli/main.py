@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from gagarin.cli.clustercommands import register, status_of_errors
 from gagarin.cli.errors import CommandError
 from gagarin.cli.settings import DEFAULT_OPERATOR, OperatorSettings, with_settings
 
@@ -26,7 +27,6 @@ app = typer.Typer(
     help="Run LLM agents from Kubernetes manifests.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 
 
@@ -69,7 +69,8 @@ def render(
 ) -> None:
     """Print the manifests that Instances become. Exit status 1 when one of them comes to nothing."""
     from gagarin.cli.manifests import read
-    from gagarin.cli.render import as_yaml, rendered
+    from gagarin.cli.render import rendered
+    from gagarin.conversion.yamltext import as_yaml
 
     found, missing = rendered(read(file, namespace), settings, instance)
     for secret in sorted(missing):
@@ -95,7 +96,7 @@ def lint(
     from gagarin.cli.lint import lint as find
     from gagarin.cli.manifests import read
 
-    with _status_of_errors(2):
+    with status_of_errors(2):
         if output not in FORMATS:
             raise CommandError(f"--output: {output!r} is not one of {', '.join(FORMATS)}")
         findings = find(read(file, namespace), settings.policy)
@@ -121,7 +122,7 @@ def diff(
     from gagarin.cli.manifests import read
     from gagarin.cli.outlook import Question, show
 
-    with _status_of_errors(2):
+    with status_of_errors(2):
         question = Question(
             endpoint=endpoint_of(kubeconfig, context),
             files=read(file, namespace).objects(),
@@ -179,14 +180,18 @@ def convert(
         typer.echo(line, err=True)
 
 
-@contextlib.contextmanager
-def _status_of_errors(status: int) -> Iterator[None]:
-    """Another exit status for a `CommandError`, where 1 says something else."""
-    try:
-        yield
-    except CommandError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(status) from error
+@app.command()
+def completion(
+    context: typer.Context,
+    shell: Annotated[str, typer.Argument(help="bash, zsh, fish or powershell.")],
+) -> None:
+    """Print what makes a shell complete this command; for bash: source <(gagarin completion bash)."""
+    from typer.completion import show_callback
+
+    show_callback(context, context.command.params[0], shell)
+
+
+register(app)
 
 
 async def _until_signalled(work: Coroutine[Any, Any, int]) -> int:

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import yaml
 
 from gagarin.cli.errors import CommandError
 from gagarin.cli.manifests import Reading
@@ -49,26 +46,3 @@ def _rendered(key: Key, objects: ObjectMap, settings: OperatorSettings) -> Rende
     if resolution.resolved is None:
         return Rendered(key, problems=resolution.problems)
     return Rendered(key, children=render(resolution.resolved, settings.render))
-
-
-def as_yaml(item: Any) -> str:
-    """One document, keys in the order they were made, text of several lines as a block."""
-    return yaml.dump(item, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Lists indented below their key, never an anchor."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, False)
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _text)

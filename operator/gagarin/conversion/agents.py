@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from gagarin.api.fields import NAME
 from gagarin.conversion.context import Context
 from gagarin.conversion.names import valid
 from gagarin.conversion.providers import ensure
@@ -117,7 +119,9 @@ def _knowledge(context: Context, fields: Fields) -> tuple[list[dict[str, Any]], 
         if isinstance(value, dict) and isinstance(value.get("top_k"), int):
             top_k = value["top_k"]
         if isinstance(url, str) and url.startswith(("http://", "https://")):
-            sources.append({"name": f"source-{index + 1}", "type": "URL", "url": url})
+            named = isinstance(value, dict) and re.fullmatch(NAME, str(value.get("name", "")))
+            name = named[0] if named else f"source-{index + 1}"
+            sources.append({"name": name, "type": "URL", "url": url})
         else:
             context.report.note("dropped", place, "it names no document: see spec.rag of the Agent")
     return sources, top_k

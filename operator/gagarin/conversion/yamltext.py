@@ -1,4 +1,4 @@
-"""YAML text as Kubernetes reads it, with the place of every field.
+"""YAML text as Kubernetes reads it, with the place of every field; and values written as such text.
 
 Refused, with line and column: what is not YAML or has no meaning in JSON, a key given twice (the second would
 silently win), aliases (a few lines of them become gigabytes, and nobody sees in a review what they stand for)
@@ -59,7 +59,8 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, _OURS.get(tag, pattern)) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
     for first, known in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^[yYnN]$"), list("yYnN"))
+_Y_OR_N = re.compile(r"^[yYnN]$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", _Y_OR_N, list("yYnN"))
 
 
 def documents(file: str, text: str) -> Iterator[Document]:
@@ -172,3 +173,32 @@ class _Reader:
 
     def _refuse(self, node: yaml.Node, problem: str) -> NoReturn:
         raise YamlError(mark_of(self._file, node.start_mark), problem)
+
+
+def as_yaml(value: Any) -> str:
+    """One document, keys in the order they were made, text of several lines as a block. Reading it, here or
+    by kubectl, gives the same value."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Lists indented below their key, never an anchor."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+# What YAML 1.1 also takes for the end of a line; only a quoted text can hold it, escaped.
+_LINE_ENDS = re.compile("[\r\x85\u2028\u2029\ufeff]")
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = '"' if _LINE_ENDS.search(text) else "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", _Y_OR_N, list("yYnN"))

@@ -103,7 +103,8 @@ async def _assign_all(client: KubeClient, namespace: str, tool: str, agents: lis
 
 async def _changed(client: KubeClient, namespace: str, name: str, change: Callable[[Uses], Uses]) -> Object:
     """The agent with its list of tools changed. Raises `Problem`."""
-    for tried in range(1, TRIES + 1):
+    tries = TRIES
+    while True:
         agent = await found(client, AGENT, namespace, name)
         uses = list(agent["spec"].get("tools") or ())
         if (wanted := change(uses)) == uses:
@@ -115,9 +116,9 @@ async def _changed(client: KubeClient, namespace: str, name: str, change: Callab
         try:
             return await client.patch(AGENT, namespace, name, patch, field_manager=writing.FIELD_MANAGER)
         except KubeError as error:
-            if not isinstance(error, Conflict) or tried == TRIES:
+            tries -= 1
+            if not isinstance(error, Conflict) or not tries:
                 raise problems.refused(error) from error
-    raise AssertionError("the last try answers or raises")
 
 
 def _with(uses: Uses, names: list[str]) -> Uses:

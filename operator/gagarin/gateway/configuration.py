@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from gagarin.conversion.providers import TYPES
+from gagarin.conversion.yamltext import as_yaml
 from gagarin.core.objects import Object
 from gagarin.gateway import rows
 
@@ -44,7 +43,7 @@ def text(objects: Mapping[str, Sequence[Object]]) -> str:
         found = [_entry(item, left_out) for item in items]
         sections[section] = [entry for entry in found if entry is not None]
     comments = "".join(f"# {line}\n" for line in left_out)
-    return comments + yaml.safe_dump(sections, sort_keys=False, allow_unicode=True, width=100)
+    return comments + as_yaml(sections)
 
 
 def _entry(item: Object, left_out: list[str]) -> dict[str, Any] | None:

@@ -164,8 +164,8 @@ def no_tool_call(name: str) -> Problem:
     """Only pods call tools."""
     detail = (
         f"Tool {name} is called by the pods of Instances, which have its credentials and check the "
-        "arguments; the gateway has neither the credentials nor the right to read them. Ask an Instance whose Agent has "
-        "the Tool"
+        "arguments; the gateway has neither the credentials nor the right to read them. Ask an Instance "
+        "whose Agent has the Tool"
     )
     return Problem(501, "no-tool-call", "Tools are called by agents only", detail)
 

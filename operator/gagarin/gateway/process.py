@@ -35,7 +35,7 @@ async def serve(settings: Settings, log: Log) -> None:
     endpoint = _endpoint(settings)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(KubeClient(endpoint, user_agent="gagarin-gateway"))
-        session = await stack.enter_async_context(_session(settings.instance_ca_file))
+        session = await stack.enter_async_context(pod_session(settings.instance_ca_file))
         namespace = settings.namespace or endpoint.namespace
         gateway = Gateway(settings, client, session, namespace, log, metrics)
         ops_app = ops.application(metrics, lambda: "draining" if stop.is_set() else None)
@@ -78,8 +78,9 @@ def _endpoint(settings: Settings) -> Endpoint:
     return endpoint
 
 
-def _session(ca_file: Path | None) -> aiohttp.ClientSession:
-    """Connections to pods: as many as there are chats, kept for the next one, without cookies."""
+def pod_session(ca_file: Path | None) -> aiohttp.ClientSession:
+    """Connections to pods: as many as there are chats, kept for the next one, without cookies. Raises
+    `StartError` for a file that holds no certificates."""
     context = ssl.create_default_context()
     if ca_file is not None:
         try:

@@ -131,7 +131,8 @@ def functions(spec: Object) -> list[Object]:
 
 def rag(spec: Object) -> list[Object]:
     """The documents of an agent, as far as they have addresses."""
-    return [{"type": "url", "url": each["url"]} for each in spec.get("rag") or () if each["type"] == "URL"]
+    known = [each for each in spec.get("rag") or () if each["type"] == "URL"]
+    return [{"name": each["name"], "type": "url", "url": each["url"]} for each in known]
 
 
 def params(spec: Object) -> dict[str, Any]:

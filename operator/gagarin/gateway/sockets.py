@@ -26,7 +26,9 @@ BEARER = "bearer."
 PING_SECONDS = 20.0
 CLOSE_SECONDS = 5.0
 MAX_FROM_POD = 64 * 1024 * 1024  # a history comes in one message
-GOING_AWAY, BROKEN, EXPIRED = 1012, 1011, 4401
+NORMAL, GOING_AWAY, BROKEN, EXPIRED = 1000, 1012, 1011, 4401
+# "No code" and "no closing at all": codes that no close frame has (RFC 6455, section 7.4.1).
+_NEVER_SENT: dict[int | None, int] = {1005: NORMAL, 1006: BROKEN}
 _PROTOCOLS = "Sec-WebSocket-Protocol"
 Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
 
@@ -139,8 +141,7 @@ async def _passed(source: Socket, target: Socket) -> None:
                 await target.send_bytes(message.data)
     except (ConnectionError, aiohttp.ClientError):
         pass  # the other side is gone: its own way tells how
-    code = source.close_code
-    await target.close(code=code if code and code not in (1005, 1006) else BROKEN if code == 1006 else 1000)
+    await target.close(code=_NEVER_SENT.get(source.close_code, source.close_code) or NORMAL)
 
 
 def authorization_of(request: web.Request) -> str:

@@ -1,8 +1,9 @@
 """Which API server we talk to, and as whom.
 
 Three ways: the files that Kubernetes mounts into every pod, a kubeconfig (tokens or client certificates; exec
-plugins, which are programs of the user, only where the caller runs them), or explicit values. A token that comes
-from a file is read again whenever the file changes, because the kubelet replaces it long before it expires.
+plugins, which are programs of the user, only where the caller runs them), or explicit values. A token that
+comes from a file is read again whenever the file changes, because the kubelet replaces it long before it
+expires.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """Questions to the API server's authorizer, and tokens from its issuer (authorization.k8s.io/v1,
-authentication.k8s.io/v1)."""
+authentication.k8s.io/v1).
+"""
 
 from __future__ import annotations
 
@@ -49,8 +50,8 @@ class ReviewedUser(msgspec.Struct, frozen=True):
 
 
 class TokenDecision(msgspec.Struct, frozen=True):
-    """What the API server says of a token. `audiences` are those of the asked ones that the token is for; none
-    means that whatever verified it knows no audiences: it is for the API server then."""
+    """What the API server says of a token. `audiences` are those of the asked ones that the token is for;
+    none means that whatever verified it knows no audiences: it is for the API server then."""
 
     authenticated: bool = False
     user: ReviewedUser = ReviewedUser()

@@ -39,7 +39,8 @@ class Admission:
         self.max_dialogue_bytes = max(DIALOGUE_BYTES, self.max_bytes)
 
     async def admit(self, request: web.Request, verb: Verb, headers: Headers | None = None) -> Caller:
-        """The caller. Raises `Problem` 401, 403, 503, or 400 for a header; `headers` stand for the request's."""
+        """The caller. Raises `Problem` 401, 403, 503, or 400 for a header; `headers` stand for the
+        request's."""
         caller = await self._gate.admit(request.headers if headers is None else headers, verb)
         request[TRACE].caller = caller.identity.user
         return caller

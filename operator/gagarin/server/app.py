@@ -1,7 +1,7 @@
 """The chat API of one Instance: all routes, and what they share.
 
-Every route admits its caller before it reads anything else of the request. /openapi.json is made from the same
-table as the router.
+Every route admits its caller before it reads anything else of the request. /openapi.json is made from the
+same table as the router.
 """
 
 from __future__ import annotations

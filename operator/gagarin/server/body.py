@@ -55,7 +55,8 @@ async def read(request: web.Request, seconds: float, max_bytes: int) -> bytes:
 
 
 async def _collected(request: web.Request, max_bytes: int) -> bytes:
-    """A length that is announced is judged before anything is read; a compressed body by what it unfolds to."""
+    """A length that is announced is judged before anything is read; a compressed body by what it unfolds
+    to."""
     if (request.content_length or 0) > max_bytes:
         raise problems.body_too_large(max_bytes)
     collected = bytearray()

@@ -1,8 +1,9 @@
 """The certificate of the chat port, read again when its files change.
 
-A new certificate counts for new connections; those that are open go on. One that cannot be used (half written,
-or with a key of another) is logged, and the former one stays. The listening socket keeps the one context that it
-was opened with: it is the handshake that is given the newest one, so that certificate and key change together.
+A new certificate counts for new connections; those that are open go on. One that cannot be used (half
+written, or with a key of another) is logged, and the former one stays. The listening socket keeps the one
+context that it was opened with: it is the handshake that is given the newest one, so that certificate and key
+change together.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ RESUMED = Parameter(
     {"type": "string", "pattern": r"^[-_A-Za-z0-9]+\.[0-9]+$"},
 )
 EVENTS_TOLD = (
-    "Events: `token` {text}, `tool` {id, name, arguments, outcome}, then `usage` and `done` {conversation, ...};"
-    " or `error` {a problem}. With `Accept: text/plain`, the text alone."
+    "Events: `token` {text}, `tool` {id, name, arguments, outcome}, then `usage` and `done` {conversation, "
+    "...}; or `error` {a problem}. With `Accept: text/plain`, the text alone."
 )
 
 

@@ -44,13 +44,12 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 def session() -> aiohttp.ClientSession:
     """A session whose every connection is looked at.
 
-    It goes through the proxy of the environment, which then has to guard what names resolve to.
+    Requests are given the environment's proxy (`proxies`), which then has to guard what names resolve to.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0, socket_factory=_socket),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "gagarin", "Accept-Encoding": "identity"},
-        trust_env=True,
     )
 
 

@@ -1,7 +1,7 @@
 """Signs of life in a stream that has nothing to say for a while.
 
-A model that thinks, or a tool that works, can be silent for longer than proxies and clients wait for a byte. A
-comment, which every parser of Server-Sent Events skips, tells them that the connection is alive.
+A model that thinks, or a tool that works, can be silent for longer than proxies and clients wait for a byte.
+A comment, which every parser of Server-Sent Events skips, tells them that the connection is alive.
 """
 
 from __future__ import annotations

@@ -164,7 +164,8 @@ class HistoryRoutes:
         return self._json(Erased(await self._store.erase(caller.owner)))
 
     async def export(self, request: web.Request) -> web.StreamResponse:
-        """GET /conversations/export. What fails in the middle cuts the connection, so that it looks like it."""
+        """GET /conversations/export. What fails in the middle cuts the connection, so that it looks like
+        it."""
         caller = await self._admission.admit(request, "get")
         response = replies.streaming(NDJSON, self._admission.headers)
         parts = export.parts(self._store, caller.owner)

@@ -91,8 +91,8 @@ class Listener:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """A socket whose connections inherit its send buffer: left alone, the kernel lets that of a slow reader grow
-    to megabytes."""
+    """A socket whose connections inherit its send buffer: left alone, the kernel lets that of a slow reader
+    grow to megabytes."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.create_server((host, port), family=family, backlog=BACKLOG)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)

@@ -6,12 +6,16 @@ Children are bound once, so that a chat costs a few float additions.
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from gagarin.server.accounts import Spent
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+M = TypeVar("M", Counter, Histogram)
 
 
 class Metrics:
@@ -84,7 +88,7 @@ class Metrics:
             registry=registry,
         )
         self.sockets = Gauge("gagarin_chat_websockets", "Open WebSockets", registry=registry)
-        self._bound: dict[tuple[str, ...], Histogram] = {}
+        self._bound: dict[tuple[str, ...], Any] = {}
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
@@ -105,10 +109,10 @@ class Metrics:
     def used(self, spent: Spent) -> None:
         """An answer was paid for. Nobody makes a counter go back: a provider may count what it likes."""
         usage = spent.usage
-        self._tokens.labels("prompt", spent.model).inc(max(usage.prompt_tokens, 0))
-        self._tokens.labels("completion", spent.model).inc(max(usage.completion_tokens, 0))
+        self._child(self._tokens, "prompt", spent.model).inc(max(usage.prompt_tokens, 0))
+        self._child(self._tokens, "completion", spent.model).inc(max(usage.completion_tokens, 0))
         if spent.cost is not None:
-            self._cost.labels(spent.model).inc(max(float(spent.cost), 0.0))
+            self._child(self._cost, spent.model).inc(max(float(spent.cost), 0.0))
 
     def looked_up(self, seconds: float) -> None:
         """Passages for a question were found, or not."""
@@ -117,18 +121,19 @@ class Metrics:
     def failed(self, problem: str | None) -> None:
         """A request ended; `problem` is the slug of what went wrong, if something did."""
         if problem is not None:
-            self._problems.labels(problem).inc()
+            self._child(self._problems, problem).inc()
 
     def decided(self, decision: str) -> None:
         """Somebody was let in (`allow`) or not (the slug of the problem)."""
-        self._decisions.labels(decision).inc()
+        self._child(self._decisions, decision).inc()
 
     def text(self) -> bytes:
         """The exposition format."""
         return generate_latest(self._registry)
 
-    def _child(self, metric: Histogram, *labels: str) -> Histogram:
+    def _child(self, metric: M, *labels: str) -> M:
         key = (metric._name, *labels)  # noqa: SLF001  # the only name a metric has
         if (child := self._bound.get(key)) is None:
             child = self._bound[key] = metric.labels(*labels)
-        return child
+        found: M = child
+        return found

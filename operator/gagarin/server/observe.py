@@ -66,7 +66,8 @@ class Streamed(Output, Protocol):
 
 
 async def told(answering: Awaitable[None], output: Streamed, request: web.Request, log: Log) -> None:
-    """Wait for an answer that goes to `output`; tell there if it fails after it began. Raises what fails before."""
+    """Wait for an answer that goes to `output`; tell there if it fails after it began. Raises what fails
+    before."""
     try:
         await answering
     except ConnectionError:

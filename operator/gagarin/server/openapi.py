@@ -96,7 +96,8 @@ class Operation(NamedTuple):
 
 
 class Route(NamedTuple):
-    """One way in. A part of `path` may be bound by a regular expression, as the router has it: `{id:[a-z]+}`."""
+    """One way in. A part of `path` may be bound by a regular expression, as the router has it:
+    `{id:[a-z]+}`."""
 
     method: str
     path: str

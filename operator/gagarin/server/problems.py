@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -20,7 +19,8 @@ CONTENT_TYPE = "application/problem+json"
 
 
 class FieldError(msgspec.Struct, frozen=True):
-    """What is wrong in one place: a JSON pointer into the body, or the name of a header or query parameter."""
+    """What is wrong in one place: a JSON pointer into the body, or the name of a header or query
+    parameter."""
 
     pointer: str
     detail: str
@@ -236,8 +236,8 @@ def provider_failed(error: ProviderError) -> Problem:
 
 
 def answer_misfit(finish: str, faults: Sequence[str]) -> Problem:
-    """The model's answer does not fit the Agent's schema, also when it was asked again. The faults say where, and may
-    quote the answer, which is the caller's anyway."""
+    """The model's answer does not fit the Agent's schema, also when it was asked again. The faults say where,
+    and may quote the answer, which is the caller's anyway."""
     ended = {"refusal": "; the model refused to answer", "length": "; the answer was cut: it is too long"}
     detail = "the model's answer does not fit responseSchema of the Agent" + ended.get(finish, "")
     errors = tuple(("responseSchema", fault) for fault in faults)

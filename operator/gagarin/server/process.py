@@ -191,7 +191,6 @@ def _provider_session() -> aiohttp.ClientSession:
         read_bufsize=PROVIDER_BUFFER,
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "gagarin", "Accept-Encoding": "identity"},
-        trust_env=True,  # the operator's proxy, if it has one
     )
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import UTC, datetime, tzinfo
 
 import msgspec
 
@@ -31,7 +30,7 @@ class Prompt:
         described = [tool for tool in config.tools if tool.description]
         usage = "\n".join(f"{tool.name}: {tool.description}" for tool in described)
         self._beginning = "\n\n".join(filter(None, [config.prompt, usage and f"Your tools:\n{usage}"]))
-        self._zone = _zone(config.time_zone)
+        self._zone, self._zone_name = _zone(config.time_zone), config.time_zone
         self._now = now
         self._minute = -1
         self._text = ""
@@ -49,12 +48,17 @@ class Prompt:
         if (minute := int(seconds // 60)) != self._minute:
             self._minute = minute
             local = datetime.fromtimestamp(seconds, self._zone)
-            now = f"Date and time: {local:%A, %Y-%m-%d %H:%M} ({self._zone.key}, UTC{_offset(local)})"
+            now = f"Date and time: {local:%A, %Y-%m-%d %H:%M} ({self._zone_name}, UTC{_offset(local)})"
             self._text = f"{self._beginning}\n\n{now}" if self._beginning else now
             self._message = wire.message("system", self._text)
 
 
-def _zone(name: str) -> ZoneInfo:
+def _zone(name: str) -> tzinfo:
+    if name == "UTC":
+        return UTC
+    # Imported only here: it finds its database by a module that takes most of a megabyte.
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

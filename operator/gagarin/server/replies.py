@@ -26,8 +26,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What /chat answers. `usage` (null if the provider tells none) and `cost` (a decimal) are sums over all calls
-    of models; `finish` says why the answer ends if it is not complete: `length`, `content_filter`, `refusal`."""
+    """What /chat answers. `usage` (null if the provider tells none) and `cost` (a decimal) are sums over all
+    calls of models; `finish` says why the answer ends if it is not complete: `length`, `content_filter`,
+    `refusal`."""
 
     answer: str
     conversation: str | None

@@ -1,7 +1,8 @@
 """What a request says of itself in headers, beside who is calling.
 
-- `Idempotency-Key`: a repeat of the request gets the first one's answer (draft-ietf-httpapi-idempotency-key-header)
-- `Gagarin-Depth`: how many agents have called each other on the way here; it stops those that call in a circle
+- `Idempotency-Key`: a repeat of the request gets the first one's answer
+  (draft-ietf-httpapi-idempotency-key-header)
+- `Gagarin-Depth`: how many agents have called each other on the way here; it stops a circle of them
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Streamed answers that survive their connection for a moment (WHATWG HTML, section 9.2.3: `Last-Event-ID`).
 
-Every event has an id, `STREAM.NUMBER`. When a connection breaks after the answer began, the answer goes on for
-a few seconds; a request with `Last-Event-ID` gets what it missed from this pod's memory, and then what follows,
-as it comes. If nobody comes back in time, or the conversation goes on with another question, the model call is
-stopped. An answer that is over can be read again for as many seconds.
+Every event has an id, `STREAM.NUMBER`. When a connection breaks after the answer began, the answer goes on
+for a few seconds; a request with `Last-Event-ID` gets what it missed from this pod's memory, and then what
+follows, as it comes. If nobody comes back in time, or the conversation goes on with another question, the
+model call is stopped. An answer that is over can be read again for as many seconds.
 
-Memory is bounded twice: what is held of one stream, and of all of them. While nobody reads, the model is slowed
-down rather than events lost; a reader that missed more than is held is told so.
+Memory is bounded twice: what is held of one stream, and of all of them. While nobody reads, the model is
+slowed down rather than events lost; a reader that missed more than is held is told so.
 """
 
 from __future__ import annotations
@@ -157,8 +157,8 @@ class LiveStream(EventWriter):
 
 
 class Streams:
-    """The streams of one Instance. `window` is how many seconds one outlives its connection; `headers` are those
-    of every answer."""
+    """The streams of one Instance. `window` is how many seconds one outlives its connection; `headers` are
+    those of every answer."""
 
     def __init__(self, window: float, headers: Mapping[str, str]) -> None:
         self._window = window

@@ -1,8 +1,8 @@
 """One open socket: messages in, answers out, one after the other.
 
 Two tasks work on it. One reads: it puts questions into a short line and heeds `cancel`. The other answers the
-line, and closes the socket when it is time. Everything that is sent waits for the reader of the other side, so
-that a slow one slows the model; whoever sends more than is answered is told so.
+line, and closes the socket when it is time. Everything that is sent waits for the reader of the other side,
+so that a slow one slows the model; whoever sends more than is answered is told so.
 """
 
 from __future__ import annotations

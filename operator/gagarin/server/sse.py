@@ -31,16 +31,24 @@ class Parser:
         """The data of every event that `chunk` completes. Raises `EventTooLong`."""
         if b"\r" in chunk or self._after_cr:
             chunk = self._unix_line_ends(chunk)
-        events, chunk = self._plain(chunk)
+        events = []
+        if self._line or self._data:  # the rest of an event that an earlier chunk began
+            head, blank, chunk = chunk.partition(b"\n\n")
+            events = self._lines(head + blank)
+        plain, rest = self._plain(chunk)
+        return events + plain + self._lines(rest)
+
+    def _lines(self, chunk: bytes) -> list[bytes]:
+        """The events of any chunk, line by line."""
         head, newline, rest = chunk.partition(b"\n")
         self._line += head
         if not newline:
             self._check(len(self._line))
-            return events
+            return []
         first = bytes(self._line)
         *lines, last = rest.split(b"\n")
         self._line = bytearray(last)
-        events += [event for line in (first, *lines) if (event := self._take(line)) is not None]
+        events = [event for line in (first, *lines) if (event := self._take(line)) is not None]
         self._check(len(self._line))
         return events
 
@@ -52,10 +60,11 @@ class Parser:
         body, _, rest = chunk.rpartition(b"\n\n")
         if self._line or self._data or len(body) > MAX_EVENT_BYTES or not body.startswith(b"data: "):
             return [], chunk
-        if body.count(b"\n") != 2 * body.count(b"\n\ndata: "):
+        events = body[6:].split(b"\n\ndata: ")
+        if body.count(b"\n") != 2 * (len(events) - 1):
             return [], chunk
         self._began = True
-        return body[6:].split(b"\n\ndata: "), rest
+        return events, rest
 
     def finish(self) -> list[bytes]:
         """The event that the end of the stream completes: some servers leave the last blank line out."""

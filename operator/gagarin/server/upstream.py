@@ -19,6 +19,7 @@ from gagarin.core.config import Provider
 from gagarin.core.vendors import VENDORS
 from gagarin.server import wire
 from gagarin.server.errors import ProviderError, ProviderFault, SecretUnreadable
+from gagarin.server.proxies import proxy_of
 from gagarin.server.secretfiles import SecretFiles
 from gagarin.server.tls import TrustStore
 
@@ -43,6 +44,7 @@ class Upstream:
         self._secrets = secrets
         self._trust = TrustStore(provider, secrets, extra_ca)
         self._url = address(provider.url, route)
+        self._proxy = proxy_of(self._url)
         self._timeout = aiohttp.ClientTimeout(total=None, connect=provider.timeouts.connect)
         self.name = f"{provider.namespace}/{provider.name}"
 
@@ -107,6 +109,7 @@ class Upstream:
                 timeout=self._timeout,
                 allow_redirects=False,
                 ssl=self._trust.context(),
+                proxy=self._proxy,
             )
         except (aiohttp.ClientError, OSError) as error:
             raise self.translate(error) from error

@@ -1,9 +1,9 @@
 """GET /ws: a conversation over a WebSocket (RFC 6455), subprotocol `gagarin.v1`.
 
-A browser cannot set headers, so it offers its token as a second subprotocol, `bearer.TOKEN`; only `gagarin.v1`
-is ever selected. Tokens are explicit, there are no cookies: a page of another origin can use nothing that its
-user did not give it, so that origins need not be judged. Refusals come before the handshake, as problem
-documents.
+A browser cannot set headers, so it offers its token as a second subprotocol, `bearer.TOKEN`; only
+`gagarin.v1` is ever selected. Tokens are explicit, there are no cookies: a page of another origin can use
+nothing that its user did not give it, so that origins need not be judged. Refusals come before the handshake,
+as problem documents.
 """
 
 from __future__ import annotations

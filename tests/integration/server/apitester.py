@@ -20,8 +20,8 @@ def filter_case(_: Any, case: Any) -> bool:
 
 @schemathesis.hook
 def before_call(_: Any, case: Any, __: dict[str, Any]) -> None:
-    """A schema has no word for this: the last message of a dialogue has to be the user's, and an Idempotency-Key
-    belongs to one request."""
+    """A schema has no word for this: the last message of a dialogue has to be the user's, and an
+    Idempotency-Key belongs to one request."""
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
         return
     if "Idempotency-Key" in (case.headers or {}):

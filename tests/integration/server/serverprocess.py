@@ -75,7 +75,10 @@ class ServerProcess:
         self._reader = asyncio.create_task(self._read())
         ready = await self.line(message="ready to serve")
         scheme = "https" if self.config.tls else "http"
-        self.url, self.ops_url = f"{scheme}://127.0.0.1:{ready['port']}", f"http://127.0.0.1:{ready['ops_port']}"
+        self.url, self.ops_url = (
+            f"{scheme}://127.0.0.1:{ready['port']}",
+            f"http://127.0.0.1:{ready['ops_port']}",
+        )
 
     def write_files(self) -> None:
         """The configuration, the provider's key and our own token."""

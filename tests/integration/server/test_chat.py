@@ -34,6 +34,7 @@ async def test_a_stream_is_events_in_the_order_of_the_answer(
     stream = text.rpartition("id: ")[2].partition(".")[0]
     assert text == (
         f'event: token\ndata: {{"text":"Good day."}}\nid: {stream}.1\n\n'
-        f'event: usage\ndata: {{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}\nid: {stream}.2\n\n'
+        'event: usage\ndata: {"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}\n'
+        f"id: {stream}.2\n\n"
         f'event: done\ndata: {{"conversation":"{conversation}"}}\nid: {stream}.3\n\n'
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import openai
 import pytest
@@ -13,6 +14,7 @@ from tests.integration.server.conftest import Start
 from tests.integration.server.serverprocess import ServerProcess
 from tests.unit.server.apiserver import ApiServer
 from tests.unit.server.upstream import Upstream, failing, piece, silent, sse, writing
+
 
 @pytest.fixture
 async def server(start: Start) -> ServerProcess:
@@ -79,9 +81,10 @@ async def test_errors_are_those_that_users_of_the_client_catch(
     client: openai.AsyncOpenAI, server: ServerProcess, api: ApiServer, upstream: Upstream
 ) -> None:
     completions = client.chat.completions
-    messages = [{"role": "user", "content": "Hello"}]
+    messages: Any = [{"role": "user", "content": "Hello"}]
+    tools: Any = [{"type": "function"}]
     with pytest.raises(openai.BadRequestError, match="the agent has its own tools") as refused:
-        await completions.create(model="helper", messages=messages, tools=[{"type": "function"}])  # type: ignore[call-overload]  # wrong on purpose
+        await completions.create(model="helper", messages=messages, tools=tools)
     assert (refused.value.param, refused.value.code) == ("tools", "unsupported")
     with pytest.raises(openai.NotFoundError, match="there is no model 'gpt-5'"):
         await client.responses.create(model="gpt-5", input="Hello")

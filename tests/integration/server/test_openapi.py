@@ -1,5 +1,6 @@
-"""The description of the API is true: a tester that makes requests from it, right ones and wrong ones, finds no
-answer that it does not describe."""
+"""The description of the API is true: a tester that makes requests from it, right ones and wrong ones, finds
+no answer that it does not describe.
+"""
 
 from __future__ import annotations
 

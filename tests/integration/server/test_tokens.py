@@ -17,7 +17,6 @@ from tests.unit.server.issuer import AUDIENCE, Issuer, claims, new_key, tampered
 from tests.unit.server.upstream import Upstream
 from tests.unit.server.waiting import until
 
-
 ACCOUNT = "system:serviceaccount:team-a:"
 
 
@@ -119,9 +118,7 @@ async def test_a_flood_of_unknown_keys_fetches_few_times_and_keeps_nobody_out(
     known = api.issuer.token()
     strangers = [new_key(f"stranger-{number}", "ES256") for number in range(200)]
     fetches, began = api.key_fetches, time.monotonic()
-    flood = [
-        asyncio.create_task(status(http, server, api.issuer.token(key=key))) for key in strangers
-    ]
+    flood = [asyncio.create_task(status(http, server, api.issuer.token(key=key))) for key in strangers]
     assert await status(http, server, known) == 200
     assert set(await asyncio.gather(*flood)) == {401}
     assert api.key_fetches - fetches <= 1 + (time.monotonic() - began) / UNKNOWN_KEY_SECONDS

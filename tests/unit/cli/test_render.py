@@ -9,8 +9,9 @@ import yaml
 
 from gagarin.cli.errors import CommandError
 from gagarin.cli.manifests import read
-from gagarin.cli.render import as_yaml, rendered
+from gagarin.cli.render import rendered
 from gagarin.cli.settings import OperatorSettings, settings_of
+from gagarin.conversion.yamltext import as_yaml
 from gagarin.core.objects import Key, ObjectMap
 from gagarin.core.render import render
 from gagarin.core.resolve import resolve

@@ -329,3 +329,65 @@ JSON = st.recursive(
 def test_whatever_it_is_it_is_converted_or_told(configuration: dict[str, Any]) -> None:
     with suppress(ConversionError):
         assert convert(configuration).manifests
+
+
+OPEN: dict[str, Any] = {
+    "models": [{"name": "m", "provider": "Corp One"}],
+    "agents": [{"name": "a", "model": "Shared Model", "prompt": "x", "tools": ["their_tool"]}],
+    "instances": [{"agent_id": "elsewhere", "title": "t"}],
+}
+
+
+def test_a_configuration_that_need_not_be_complete_names_resources_that_are_there() -> None:
+    found = convert(OPEN, "team-a", complete=False)
+    assert spec(found, "Model", "m")["providerRef"] == {"name": "corp-one"}
+    assert spec(found, "Agent", "a")["modelRef"] == {"name": "shared-model"}
+    assert spec(found, "Instance", "t")["agentRef"] == {"name": "elsewhere"}
+    assert notes(found, "todo")["instances[0].agent_id"].startswith("Agent elsewhere has to exist")
+    with pytest.raises(ConversionError):
+        convert(OPEN, "team-a")
+
+
+def test_no_name_is_made_up_where_it_could_be_somebody_elses() -> None:
+    agents = {"agents": [{"name": "日本", "prompt": "x", "model": "m", "provider": "openai"}]}
+    assert names(convert(agents), "Agent") == ["agent"]
+    with pytest.raises(ConversionError, match="a name must begin with a letter"):
+        convert(agents, complete=False)
+
+
+def test_an_id_that_is_a_name_is_the_name() -> None:
+    text = "providers: [{id: corp, name: Corp Models, type: OpenAICompatible, api_url: 'https://a.example.com/v1'}]"
+    assert names(converted(text), "Provider") == ["corp"]
+    assert names(converted("providers: [{id: 106, name: openai}]"), "Provider") == ["openai"]
+
+
+def test_a_type_of_provider_that_there_is_not_is_a_fault() -> None:
+    (fault,) = faults("providers: [{name: a, type: Wise}]")
+    assert fault.startswith("providers[0].type: is none of OpenAI, ")
+
+
+@pytest.mark.parametrize(
+    ("method", "info", "auth"),
+    [
+        ("bearer", ["token"], "bearer"),
+        ("basic", ["username", "password"], "basic"),
+    ],
+)
+def test_a_reference_takes_the_place_of_a_key(method: str, info: list[str], auth: str) -> None:
+    reference = {"secretKeyRef": {"name": "own", "key": "k"}}
+    configuration = {
+        "providers": [{"name": "openai", "api_key": reference}],
+        "tools": [
+            {
+                "name": "t",
+                "api_url": "https://a.example.com",
+                "auth_method": method,
+                "auth_info": dict.fromkeys(info, reference),
+            }
+        ],
+    }
+    found = convert(configuration)
+    assert spec(found, "Provider", "openai")["apiKey"] == reference
+    expected = reference if method == "bearer" else dict.fromkeys(info, reference)
+    assert spec(found, "Tool", "t")["auth"][auth] == expected
+    assert not found.secrets

@@ -1,7 +1,8 @@
-"""An API server of a test: objects in memory behind the paths that Kubernetes has, tokens, and rights by token.
+"""An API server of a test: objects in memory behind the paths that Kubernetes has, tokens, and rights by
+token.
 
-What it refuses and how it merges is what the gateway depends on: names that are taken, versions that are too old, owners of
-fields, dry runs. Everything else of the real one is tried in tests/integration/gateway.
+What it refuses and how it merges is what the gateway depends on: names that are taken, versions that are
+too old, owners of fields, dry runs. Everything else of the real one is tried in tests/integration/gateway.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ KINDS = {
 
 
 class ApiServer(Listening):
-    """`denied` are (token, verb, plural) that RBAC refuses; `failing` decides, by method and plural, whether a call that is
-    no dry run gets a 503; `users` are those whose tokens are taken."""
+    """`denied` are (token, verb, plural) that RBAC refuses; `failing` decides, by method and plural,
+    whether a call that is no dry run gets a 503; `users` are those whose tokens are taken."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -139,7 +140,8 @@ class ApiServer(Listening):
         return web.json_response(item)
 
     async def _apply(self, request: web.Request, there: Object | None) -> web.Response:
-        """Server-side apply, as far as one manager and one owner go: an object has the manager who applied it first."""
+        """Server-side apply, as far as one manager and one owner go: an object has the manager who applied
+        it first."""
         item = await request.json()
         query = request.query
         owner = (there or {}).get("metadata", {}).get("owner", query["fieldManager"])
@@ -147,7 +149,9 @@ class ApiServer(Listening):
             return status(409, "Conflict", f'Apply failed with 1 conflict: conflict with "{owner}"')
         if "dryRun" in query:
             return web.json_response(item)
-        kept = {name: (there or {"metadata": {}})["metadata"].get(name) for name in ("uid", "creationTimestamp")}
+        kept = {
+            name: (there or {"metadata": {}})["metadata"].get(name) for name in ("uid", "creationTimestamp")
+        }
         item["metadata"] |= {name: value for name, value in kept.items() if value}
         return web.json_response(self._kept(request.match_info["plural"], item))
 

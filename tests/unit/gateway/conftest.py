@@ -15,6 +15,7 @@ from aiohttp import web
 from gagarin.gateway.app import Gateway
 from gagarin.gateway.logs import Log
 from gagarin.gateway.metrics import Metrics
+from gagarin.gateway.process import pod_session
 from gagarin.gateway.settings import parse
 from gagarin.kube.client import KubeClient
 from gagarin.kube.endpoint import Endpoint
@@ -59,7 +60,9 @@ class Serving(Listening):
         headers: dict[str, str] | None = None,
     ) -> Any:
         """The same, as a response that is still open."""
-        data = body if body is None or isinstance(body, str | bytes) else msgspec.json.encode(body)
+        data = (
+            body if body is None or isinstance(body, str | bytes | io.BytesIO) else msgspec.json.encode(body)
+        )
         sent = {**({"Authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
         return self._session.request(
             method, self.url + path, data=data, headers=sent, skip_auto_headers=("Content-Type",)
@@ -104,7 +107,7 @@ async def start(api: ApiServer, pod: Pod, http: aiohttp.ClientSession) -> AsyncI
                 ["--default-namespace", "team-a", "--instance-url", pod.url, *options], environment={}
             )
             client = await stack.enter_async_context(KubeClient(Endpoint(api.url, token="gateway")))
-            session = await stack.enter_async_context(aiohttp.ClientSession())
+            session = await stack.enter_async_context(pod_session(settings.instance_ca_file))
             sink = io.BytesIO()
             gateway = Gateway(settings, client, session, "gagarin-system", Log("info", sink), Metrics())
             serving = Serving(gateway.application(), http, sink)

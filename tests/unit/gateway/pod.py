@@ -22,8 +22,8 @@ class Asked(NamedTuple):
 
 
 class Pod(Listening):
-    """`status` other than 200 is a problem document for every request. A stream sends `pieces`; then it waits for `go_on`,
-    if `waiting`, or breaks off, if `breaking`. A socket sends back what it gets."""
+    """`status` other than 200 is a problem document for every request. A stream sends `pieces`; then it
+    waits for `go_on`, if `waiting`, or breaks off, if `breaking`. A socket sends back what it gets."""
 
     def __init__(self) -> None:
         super().__init__()

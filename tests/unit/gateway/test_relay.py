@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import ssl
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,6 +14,7 @@ import pytest
 from tests.unit.gateway.apiserver import ApiServer
 from tests.unit.gateway.conftest import Serving, Start
 from tests.unit.gateway.pod import Pod
+from tests.unit.server.certificates import self_signed
 from tests.unit.server.waiting import until
 
 INSTANCE: dict[str, Any] = {"agentRef": {"name": "helper"}}
@@ -131,7 +135,7 @@ async def test_no_pod_that_answers_is_a_503(gateway: Serving, pod: Pod) -> None:
 
 
 async def test_a_body_of_ten_megabytes_is_refused_without_being_read(gateway: Serving, pod: Pod) -> None:
-    status, problem = await gateway.call("POST", CHAT, b"x" * 10_000_000)
+    status, problem = await gateway.call("POST", CHAT, io.BytesIO(b"x" * 10_000_000))
     assert (status, problem["type"].rpartition("/")[2]) == (413, "body-too-large")
     assert not pod.asked
 
@@ -166,6 +170,11 @@ async def test_a_caller_who_leaves_ends_the_request_at_the_pod(gateway: Serving,
     async with asyncio.timeout(5):
         await pod.gone.wait()
 
+    async def logged() -> bool:
+        return any(line.get("status") == 499 for line in gateway.lines)
+
+    await until(logged)
+
 
 async def test_an_answer_that_breaks_off_there_breaks_off_here(gateway: Serving, pod: Pod) -> None:
     pod.breaking = True
@@ -197,8 +206,39 @@ async def test_no_line_of_the_log_holds_a_token_or_a_question(gateway: Serving, 
     assert not any(word in str(gateway.lines) for word in ("alice", "token-1", "my secret"))
 
 
-async def test_an_instance_with_tls_is_asked_by_https(start: Start, api: ApiServer, pod: Pod) -> None:
+async def test_an_instance_with_tls_is_asked_by_https_and_its_certificate_is_checked(
+    start: Start, api: ApiServer, pod: Pod, tmp_path: Path
+) -> None:
+    certificate, key = self_signed("localhost")
+    file, pair = tmp_path / "ca.pem", tmp_path / "pair.pem"
+    file.write_text(certificate)
+    pair.write_text(certificate + key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pair)
+    await pod.stop()
+    await pod.start(context)
     api.put("Instance", "helper", {**INSTANCE, "tls": {"secretName": "cert"}})
-    gateway = await start("--instance-url", "{scheme}://127.0.0.1:" + str(pod.port))
-    assert (await gateway.call("POST", CHAT, {"input": "Hi"}))[0] == 503, "the pod speaks no TLS"
-    assert not pod.asked
+    url = ("--instance-url", "{scheme}://localhost:" + str(pod.port))
+    trusting = await start(*url, "--instance-ca-file", str(file))
+    assert (await trusting.call("POST", CHAT, {"input": "Hi"}))[0] == 200
+    doubting = await start(*url)
+    assert (await doubting.call("POST", CHAT, {"input": "Hi"}))[0] == 503
+    assert len(pod.asked) == 1
+
+
+async def test_an_api_server_that_fails_after_it_knew_the_caller_is_a_503(
+    gateway: Serving, api: ApiServer, pod: Pod
+) -> None:
+    assert (await gateway.call("POST", CHAT, {"input": "Hi"}))[0] == 200
+    api.broken = True
+    assert (await gateway.call("POST", CHAT, {"input": "Hi"}))[0] == 200, "all of it is remembered"
+    status, problem = await gateway.call("POST", "/instances/other/chat", {"input": "Hi"})
+    assert (status, problem["type"].rpartition("/")[2]) == (503, "cluster-unavailable")
+
+
+async def test_a_user_without_a_uid_is_named_without_one(gateway: Serving, api: ApiServer, pod: Pod) -> None:
+    api.users["alice"] = {"username": "alice@example.com", "groups": ["a", "b"]}
+    await gateway.call("POST", CHAT, {"input": "Hi"})
+    headers = pod.asked[0].headers
+    assert (headers["Impersonate-User"], "Impersonate-Uid" in headers) == ("alice@example.com", False)
+    assert headers.getall("Impersonate-Group") == ["a", "b"]

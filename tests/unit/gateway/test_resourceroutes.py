@@ -119,7 +119,11 @@ async def test_a_name_that_is_taken_is_a_409(gateway: Serving, api: ApiServer) -
         ("providers", {"name": "openai", "api_url": "localhost:8000"}, "Provider openai"),
         ("models", {"name": "gpt"}, "provider"),
         ("tools", {"name": "x"}, "api_url"),
-        ("tools", {"name": "x", "api_url": "https://a.example.com", "auth_method": "bearer"}, "auth_info.token"),
+        (
+            "tools",
+            {"name": "x", "api_url": "https://a.example.com", "auth_method": "bearer"},
+            "auth_info.token",
+        ),
         ("instances", {"title": "x"}, "agent_id"),
     ],
 )
@@ -192,7 +196,8 @@ async def test_an_api_server_that_is_gone_is_a_503(gateway: Serving, api: ApiSer
 async def test_an_agent_comes_from_yaml(gateway: Serving, api: ApiServer) -> None:
     text = "name: My Agent\nprompt: Be kind.\nmodel: gpt\n"
     assert await gateway.call("POST", "/agents/from-yaml", text) == (200, "my-agent")
-    several = "version: 0.0.1\nagents:\n- {name: One, prompt: x, model: gpt}\n- {name: Two, prompt: x, model: gpt}\n"
+    one, two = (f"{{name: {name}, prompt: x, model: gpt}}" for name in ("One", "Two"))
+    several = f"version: 0.0.1\nagents:\n- {one}\n- {two}\n"
     assert await gateway.call("POST", "/agents/yaml", several) == (200, ["one", "two"])
     assert api.names("Agent") == ["my-agent", "one", "two"]
     assert api.names("Instance") == []
@@ -262,3 +267,29 @@ async def test_no_answer_ever_holds_a_key(gateway: Serving, api: ApiServer) -> N
         text = str((await gateway.call("GET", path))[1])
         assert "secret" not in text.replace("secretKeyRef", "")
     assert "sk-secret" not in str(gateway.lines)
+
+
+async def test_a_row_tells_the_condition_ready(gateway: Serving, api: ApiServer) -> None:
+    conditions = [
+        {"type": "Accepted", "status": "True"},
+        {"type": "Ready", "status": "False", "reason": "Why"},
+    ]
+    api.put("Agent", "helper", AGENT)["status"] = {"conditions": conditions}
+    _, row = await gateway.call("GET", "/agents/helper")
+    assert (row["ready"], row["reason"]) == (False, "Why")
+
+
+@pytest.mark.parametrize(("section", "plural"), [("providers", "providers"), ("instances", "instances")])
+async def test_what_the_api_server_refuses_to_create_is_told(
+    gateway: Serving, api: ApiServer, section: str, plural: str
+) -> None:
+    api.put("Agent", "helper", AGENT)
+    api.denied.add(("alice", "create", plural))
+    body = {"name": "openai"} if section == "providers" else {"agent_id": "helper", "title": "x"}
+    assert (await gateway.call("POST", f"/{section}", body))[0] == 403
+
+
+async def test_a_right_that_is_lost_between_two_calls_is_told(gateway: Serving, api: ApiServer) -> None:
+    api.put("Agent", "helper", AGENT)
+    api.denied.add(("alice", "delete", "agents"))
+    assert (await gateway.call("DELETE", "/agents/helper"))[0] == 403

@@ -13,7 +13,7 @@ import pytest
 
 from gagarin.gateway.sockets import expiry
 from tests.unit.gateway.apiserver import ApiServer, user
-from tests.unit.gateway.conftest import Serving
+from tests.unit.gateway.conftest import Serving, Start
 from tests.unit.gateway.pod import Pod
 
 WS = "/instances/helper/ws"
@@ -75,9 +75,7 @@ async def test_refusals_come_before_the_handshake(
     assert not pod.asked
 
 
-@pytest.mark.parametrize(
-    ("refused", "status"), [(403, 403), (404, 404), (400, 400), (401, 503), (500, 502)]
-)
+@pytest.mark.parametrize(("refused", "status"), [(403, 403), (404, 404), (400, 400), (401, 503), (500, 502)])
 async def test_what_the_pod_refuses_is_refused_here(
     gateway: Serving, pod: Pod, http: aiohttp.ClientSession, refused: int, status: int
 ) -> None:
@@ -109,19 +107,18 @@ async def test_the_pods_reason_to_close_is_the_callers(
         assert (await socket.receive()).data == 4401
 
 
-async def test_a_caller_who_vanishes_ends_the_socket_at_the_pod(
-    gateway: Serving, pod: Pod, http: aiohttp.ClientSession
-) -> None:
-    socket = await opened(http, gateway)
-    await socket.receive_str()
-    connection = socket._response.connection
-    assert connection is not None
-    assert connection.transport is not None
-    connection.transport.abort()
+async def test_a_caller_who_vanishes_ends_the_socket_at_the_pod(gateway: Serving, pod: Pod) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(
+        f"GET {WS} HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer alice\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+    )
+    await reader.readuntil(b'{"type":"history"}')
+    writer.transport.abort()
     async with asyncio.timeout(5):
         await pod.gone.wait()
-    assert pod.close_code == 1011
-    await socket.close()
+    writer.close()
 
 
 async def test_a_socket_ends_when_the_callers_token_does(
@@ -148,3 +145,17 @@ def test_only_a_token_that_says_so_ends() -> None:
     assert expiry(f"Bearer {jwt(5)}") == 5
     for opaque in ("Bearer alice", "", "Bearer a.b.c", "Bearer e30.e30.e30"):
         assert expiry(opaque) == float("inf")
+
+
+async def test_a_message_that_is_too_long_ends_the_socket(
+    start: Start, http: aiohttp.ClientSession, pod: Pod
+) -> None:
+    gateway = await start("--max-body", "1000")
+    async with opened(http, gateway) as socket:
+        await socket.receive_str()
+        await socket.send_bytes(b"x" * 900)
+        assert (await socket.receive_str()).startswith("you said b'xxx")
+        await socket.send_str("x" * 1001)
+        assert (await socket.receive(timeout=5)).data == 1009
+    async with asyncio.timeout(5):
+        await pod.gone.wait()

@@ -15,7 +15,7 @@ from aiohttp import web
 from gagarin.core.objects import Key
 from gagarin.kube.client import KubeClient
 from gagarin.kube.endpoint import Endpoint
-from gagarin.kube.errors import Conflict, Gone, NotFound, Unavailable
+from gagarin.kube.errors import Conflict, EndpointError, Gone, NotFound, Unavailable
 from gagarin.kube.resources import CONFIG_MAP, INSTANCE, LEASE, POD, SECRET
 from gagarin.kube.reviews import ResourceAttributes, SubjectAccessReviewSpec, TokenRequest
 
@@ -286,3 +286,28 @@ def test_the_chat_server_can_import_the_client_without_the_operators_libraries()
     code = "import sys, gagarin.kube.client, gagarin.kube.endpoint; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"kopf", "pydantic", "yaml", "kubernetes"} & set(loaded.stdout.split())
+
+
+async def test_a_call_for_somebody_else_has_their_token_only(server: Server, client: KubeClient) -> None:
+    for _ in range(3):
+        server.will_say({"metadata": {}}, headers={"Set-Cookie": "session=theirs"})
+    await client.as_caller("theirs").get(POD, "team-a", "one")
+    assert server.last.headers.getall("Authorization") == ["Bearer theirs"]
+    await client.get(POD, "team-a", "one")
+    assert server.last.headers.getall("Authorization") == ["Bearer secret"]
+    assert "Cookie" not in server.last.headers, "nothing of one caller's answer goes with the next one's call"
+
+
+async def test_a_client_certificate_does_not_speak_for_callers() -> None:
+    endpoint = Endpoint("https://127.0.0.1:1", client_certificate="PEM", client_key="PEM")
+    with pytest.raises(EndpointError, match="client certificate"):
+        KubeClient(endpoint).as_caller("theirs")
+
+
+async def test_the_api_server_says_who_a_caller_is(server: Server, client: KubeClient) -> None:
+    info = {"username": "alice", "groups": ["system:authenticated"], "extra": {"scopes": ["a"]}}
+    server.will_say({"status": {"userInfo": info}}, 201)
+    user = await client.as_caller("theirs").self_subject_review()
+    assert (user.username, user.uid, user.groups) == ("alice", "", ("system:authenticated",))
+    assert user.extra == {"scopes": ("a",)}
+    assert server.last.path == "/apis/authentication.k8s.io/v1/selfsubjectreviews"

@@ -14,8 +14,9 @@ REVIEWS = "/apis/authorization.k8s.io/v1/namespaces/{namespace}/localsubjectacce
 
 
 class ApiServer(Listening):
-    """`allowed` are the (ServiceAccount name, verb) that RBAC would let in; `broken` answers 500 to all. `deleted`
-    are the ServiceAccounts whose tokens a TokenReview no longer takes; `reviewing`: it takes any at all."""
+    """`allowed` are the (ServiceAccount name, verb) that RBAC would let in; `broken` answers 500 to all.
+    `deleted` are the ServiceAccounts whose tokens a TokenReview no longer takes; `reviewing`: it takes any at
+    all."""
 
     def __init__(self, issuer: Issuer) -> None:
         super().__init__()

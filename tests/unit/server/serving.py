@@ -110,7 +110,7 @@ async def serving(
     upstream: Upstream,
     folder: Path,
     store: Store | None = None,
-    waits: Waits = Waits(),
+    waits: Waits | None = None,
     tools: Sequence[Tool] = (),
     **changed: Any,
 ) -> AsyncIterator[Api]:
@@ -129,7 +129,7 @@ async def serving(
         gate = Gate(verifier, Access(oracle, quiet(), 300.0), "helper", (AUDIENCE,), log, metrics)
         rounds = Rounds(config, [model], toolset, None, Prompt(config), log)
         chats = Chats(config, rounds, store, budgets, log, metrics)
-        made = ChatApi(config, gate, chats, store, budgets, log, metrics, waits)
+        made = ChatApi(config, gate, chats, store, budgets, log, metrics, waits or Waits())
         listener = Listener(made.application(), made.drain)
         port = await listener.listen("127.0.0.1", 0)
         api = Api(made, listener, f"http://127.0.0.1:{port}", session, oracle)

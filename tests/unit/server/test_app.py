@@ -278,7 +278,9 @@ async def test_a_stream_that_breaks_off_ends_with_an_error_event(api: Api, upstr
     async with api.session.post(
         api.url + "/stream", json={"input": "Hello"}, headers=api.headers()
     ) as response:
-        assert (await response.content.readuntil(b"\n\n")).startswith(b'event: token\ndata: {"text":"Good"}\n')
+        assert (await response.content.readuntil(b"\n\n")).startswith(
+            b'event: token\ndata: {"text":"Good"}\n'
+        )
         upstream.proceed.set()
         rest = (await response.text()).splitlines()
     assert rest[0] == "event: error"

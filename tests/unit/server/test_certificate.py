@@ -119,7 +119,9 @@ async def test_a_certificate_without_its_key_is_not_taken_until_the_key_is_there
     assert await rig.shown() == "three"
 
 
-@pytest.mark.parametrize("text", ["", "no PEM", "-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n"])
+@pytest.mark.parametrize(
+    "text", ["", "no PEM", "-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n"]
+)
 async def test_a_broken_certificate_keeps_the_old_one(rig: Rig, text: str) -> None:
     rig.put(TLS.certificate_file, text)
     rig.certificate.look()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gagarin.core.config import Header, Timeouts
-from gagarin.server import attempts, provider, replystream
+from gagarin.server import provider, replystream
 from gagarin.server.attempts import pause_after
 from gagarin.server.errors import ProviderError
 from gagarin.server.provider import ModelClient

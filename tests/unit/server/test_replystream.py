@@ -17,6 +17,7 @@ from gagarin.server.toolcalls import MAX_CALLS, Call
 from gagarin.server.wire import Message
 from tests.unit.server.providing import model_at
 from tests.unit.server.upstream import DONE, FINISH, Upstream, called, calling, piece, sse, writing
+from tests.unit.server.waiting import until
 
 HELLO = [Message("user", "Hello")]
 SLOW = Timeouts(connect=2.0, first_token=0.2, between_tokens=5.0, total=5.0)
@@ -85,3 +86,29 @@ async def test_a_refusal_after_an_answer_began_is_part_of_it(model: ModelClient,
     stream = await model.open(HELLO)
     assert await texts(stream) == ["Yes.", " No."]
     assert stream.finish == "stop"
+
+
+async def test_only_the_time_in_which_a_read_waits_is_counted(upstream: Upstream, tmp_path: Path) -> None:
+    """A caller that reads slowly makes no provider slow."""
+    gates = [asyncio.Event(), asyncio.Event()]
+
+    async def in_parts(request: Any) -> Any:
+        response = await writing(sse(piece("a")))(request)
+        for gate, rest in zip(gates, ((piece("b"),), (piece("c"), FINISH, DONE)), strict=True):
+            await gate.wait()
+            await response.write(sse(*rest))
+        return response
+
+    upstream.behaviours = [in_parts]
+    timeouts = Timeouts(between_tokens=0.2, total=60.0)
+    async with model_at(upstream.url, tmp_path, timeouts=timeouts, retries=0) as client:
+        stream = await client.open(HELLO)
+        gates[0].set()
+        assert [await anext(stream), await anext(stream)] == [["a"], ["b"]]
+
+        async def looked() -> bool:
+            return stream._watch._timer is None
+
+        await until(looked)
+        gates[1].set()
+        assert await texts(stream) == ["c"]

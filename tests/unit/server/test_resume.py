@@ -1,4 +1,6 @@
-"""A stream outlives its connection for a moment: nothing is lost, nothing is said twice, nothing stays behind."""
+"""A stream outlives its connection for a moment: nothing is lost, nothing is said twice, nothing stays
+behind.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,7 @@ async def broken_off(api: Api, **body: Any) -> str:
 
 async def resumed(api: Api, event: str, method: str = "GET", name: str = "caller") -> tuple[int, str]:
     headers = api.headers(name, **{"Last-Event-ID": event})
-    body = {"json": {"input": "Hello"}} if method == "POST" else {}
+    body: dict[str, Any] = {"json": {"input": "Hello"}} if method == "POST" else {}
     async with api.session.request(method, api.url + "/stream", headers=headers, **body) as response:
         return response.status, await response.text()
 
@@ -181,7 +183,8 @@ async def test_nobody_comes_back_in_time_and_the_model_call_is_stopped(
             await upstream.abandoned.wait()
         assert (await resumed(api, event))[0] == 404
         streams = streams_of(api)
-        assert not (streams._tasks or streams._known or streams._held or streams._unread or streams._size)
+        assert [streams._tasks, streams._known, list(streams._held), streams._unread] == [{}, {}, [], set()]
+        assert streams._size == 0
 
 
 async def test_an_answer_that_is_over_is_forgotten_after_its_time(upstream: Upstream, tmp_path: Path) -> None:
@@ -207,7 +210,7 @@ async def test_without_a_window_the_model_call_stops_with_the_connection(
             await upstream.abandoned.wait()
         assert (await resumed(api, event))[0] == 404
         await api.call("POST", "/stream", {"input": "Hello"})
-        assert not (streams_of(api)._known or streams_of(api)._held)
+        assert [streams_of(api)._known, list(streams_of(api)._held)] == [{}, []]
 
 
 async def test_one_who_leaves_before_the_first_event_stops_the_model_call_at_once(

@@ -74,7 +74,7 @@ async def frames(socket: ClientWebSocketResponse, last: str = "done") -> list[Fr
 async def closed(socket: ClientWebSocketResponse) -> int | None:
     """The code, once it is closed."""
     async with asyncio.timeout(5):
-        while not (await socket.receive()).type in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.ERROR):
+        while (await socket.receive()).type not in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.ERROR):
             pass
     return socket.close_code
 
@@ -224,9 +224,7 @@ async def test_a_message_that_is_too_big_closes_the_socket(api: Api) -> None:
         assert await closed(socket) == 1009
 
 
-async def test_a_provider_that_fails_is_an_error_and_the_socket_goes_on(
-    api: Api, upstream: Upstream
-) -> None:
+async def test_a_provider_that_fails_is_an_error_and_the_socket_goes_on(api: Api, upstream: Upstream) -> None:
     upstream.behaviours = [failing(400)]
     async with connected(api) as socket:
         await frame(socket)
@@ -429,3 +427,17 @@ async def test_a_peer_that_closes_only_its_side_is_let_go(api: Api, upstream: Up
         await upstream.abandoned.wait()
 
 
+async def test_open_sockets_and_messages_that_failed_are_counted(api: Api, upstream: Upstream) -> None:
+    upstream.behaviours = [failing(400)]
+    async with connected(api) as socket:
+        await frame(socket)
+        await socket.send_str("Hello")
+        await frames(socket, "error")
+        assert b"gagarin_chat_websockets 1.0" in api.made._metrics.text()
+
+    async def counted() -> bool:
+        text = api.made._metrics.text()
+        failed = b'gagarin_chat_problems_total{problem="provider-failed"} 1.0' in text
+        return failed and b"gagarin_chat_websockets 0.0" in text
+
+    await until(counted)

@@ -1,5 +1,6 @@
-"""What the API server is asked: its public keys or whom a token speaks for, and whether somebody may do something
-to this Instance."""
+"""What the API server is asked: its public keys or whom a token speaks for, and whether somebody may do
+something to this Instance.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The one way in: a request's headers become an admitted caller, or a 401, 403 or 503.
 
-Somebody who speaks for another (the gateway) says so with Kubernetes' own `Impersonate-*` headers. Then
-RBAC is asked twice: whether it may impersonate on this Instance's chat at all, and whether the other may do
-what is asked. Each decision is one audit line: `user` is for whom something was asked, `via` who asked for it if
+Somebody who speaks for another (the gateway) says so with Kubernetes' own `Impersonate-*` headers. Then RBAC
+is asked twice: whether it may impersonate on this Instance's chat at all, and whether the other may do what
+is asked. Each decision is one audit line: `user` is for whom something was asked, `via` who asked for it if
 that is somebody else, `verb` what, `decision` what became of it.
 """
 

@@ -1,10 +1,10 @@
 """The cluster's public keys for ServiceAccount tokens, kept fresh.
 
 The whole set is replaced at every refresh, so that a key the cluster withdrew stops counting. A token with an
-unknown key id waits for a refresh, of which there is one every few seconds at most, whatever is thrown at us: the
-first tokens of a key that the cluster has just begun to use are late, not refused. Few wait at a time, and none
-for a key that the last refresh did not have. While the API server is unreachable the last set stays: what it lets
-through still has to pass the access check.
+unknown key id waits for a refresh, of which there is one every few seconds at most, whatever is thrown at us:
+the first tokens of a key that the cluster has just begun to use are late, not refused. Few wait at a time,
+and none for a key that the last refresh did not have. While the API server is unreachable the last set stays:
+what it lets through still has to pass the access check.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What the API server answered, remembered for a moment.
 
-Each question is asked once at a time, however many callers wait for the answer. While the API server cannot be
-reached, an answer that ran out may count on for some time, if it is of a kind that may; for every other question
-there is no answer, which is never taken for a yes.
+Each question is asked once at a time, however many callers wait for the answer. While the API server cannot
+be reached, an answer that ran out may count on for some time, if it is of a kind that may; for every other
+question there is no answer, which is never taken for a yes.
 """
 
 from __future__ import annotations

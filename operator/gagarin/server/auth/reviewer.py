@@ -1,9 +1,9 @@
 """Verification of a token by the API server itself (TokenReview), for who wants it to count at once when a
 ServiceAccount, or the pod that a token is bound to, is deleted.
 
-The answer is remembered for ten seconds, as the API server itself does, a refusal for five. While the API server
-cannot be reached, a token that it took counts on for `stale` seconds, until it expires; no other one does. What a
-token says of itself is looked at first: one that cannot be right costs the API server nothing.
+The answer is remembered for ten seconds, as the API server itself does, a refusal for five. While the API
+server cannot be reached, a token that it took counts on for `stale` seconds, until it expires; no other one
+does. What a token says of itself is looked at first: one that cannot be right costs the API server nothing.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class Reviewer:
         return self._judge(await self._memory.get(digest, lambda: self._review(token)), claims)
 
     async def keep_fresh(self) -> None:
-        """Find out whether the API server reviews tokens for us at all, until it does; then there is nothing to
-        be done."""
+        """Find out whether the API server reviews tokens for us at all, until it does; then there is nothing
+        to be done."""
         while not self.ready:
             await self.try_once()
             await asyncio.sleep(RETRY_SECONDS)

@@ -14,6 +14,7 @@ from yarl import URL
 from gagarin.core.config import Source as SourceConfig
 from gagarin.server import egress
 from gagarin.server.errors import EgressRefused, SourceError
+from gagarin.server.proxies import proxy_of
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_FILES = 1000
@@ -74,7 +75,12 @@ class UrlSource:
         egress.check(url)
         headers = _conditions(stamp)
         async with self._session.get(
-            url, headers=headers, timeout=SECONDS, allow_redirects=False, ssl=self._trust
+            url,
+            headers=headers,
+            timeout=SECONDS,
+            allow_redirects=False,
+            ssl=self._trust,
+            proxy=proxy_of(url),
         ) as response:
             if response.status in egress.REDIRECTS and redirects < egress.MAX_REDIRECTS:
                 target = egress.redirected(url, response.headers.get("Location", ""))

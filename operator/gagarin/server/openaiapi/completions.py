@@ -102,7 +102,8 @@ def whole(answered: Answered, model: str) -> Completion:
 
 
 class ChunkStream:
-    """A streamed answer. Tool calls are the agent's own business and not shown; comments bridge their time."""
+    """A streamed answer. Tool calls are the agent's own business and not shown; comments bridge their
+    time."""
 
     def __init__(
         self, request: web.Request, headers: Mapping[str, str], model: str, *, with_usage: bool

@@ -1,9 +1,9 @@
 """What clients of OpenAI's protocol send, understood: messages become a `Dialogue`, or a clear refusal.
 
 Agent and Instance decide what OpenAI leaves to each request: model, parameters, tools, the shape of answers.
-What would ask for something else than this server gives (tools, several answers, images) is refused. What only
-tunes the answer (`temperature`, `max_tokens`) is left aside, so that clients that always send it work, and is
-named in the response header `Gagarin-Ignored`.
+What would ask for something else than this server gives (tools, several answers, images) is refused. What
+only tunes the answer (`temperature`, `max_tokens`) is left aside, so that clients that always send it work,
+and is named in the response header `Gagarin-Ignored`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Errors in OpenAI's shape, so that its clients raise what their users expect.
 
-`code` is the slug of the problem document that other routes answer for the same mistake; `param` is the field,
-written as OpenAI writes it (`messages[0].content`).
+`code` is the slug of the problem document that other routes answer for the same mistake; `param` is the
+field, written as OpenAI writes it (`messages[0].content`).
 """
 
 from __future__ import annotations

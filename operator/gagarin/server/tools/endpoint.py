@@ -17,6 +17,7 @@ from yarl import URL
 from gagarin.core.config import Header, ToolAuth
 from gagarin.server import egress
 from gagarin.server.errors import EgressRefused, SecretUnreadable
+from gagarin.server.proxies import proxy_of
 from gagarin.server.secretfiles import SecretFiles
 from gagarin.server.tls import TrustStore
 from gagarin.server.tools.tool import ToolResult
@@ -125,6 +126,7 @@ class Endpoint:
                 timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS),
                 allow_redirects=False,
                 ssl=self._trust.context(),
+                proxy=proxy_of(request.url),
             )
             location = response.headers.get("Location")
             if response.status not in egress.REDIRECTS or location is None:

@@ -148,7 +148,9 @@ class Toolset:
 
     def _invalid(self, offered: Offered, call: Prepared, context: CallContext) -> ToolResult:
         bound = offered.functions.get(call.name)
-        self._record(bound.tool.name if bound else "", call.name, "invalid", 0.0, context)
+        # The name of a function that does not exist is a text of the model's, which no log may hold.
+        tool, function = (bound.tool.name, call.name) if bound else ("", None)
+        self._record(tool, function, "invalid", 0.0, context)
         return ToolResult(f"The call was not made: {call.fault}. Mend it and call again.", error=True)
 
     async def _traced(self, bound: Bound, call: Prepared, context: CallContext) -> tuple[ToolResult, str]:
@@ -176,7 +178,9 @@ class Toolset:
             return ToolResult("The tool failed.", error=True), "error"
         return result, "error" if result.error else "ok"
 
-    def _record(self, tool: str, function: str, outcome: str, seconds: float, context: CallContext) -> None:
+    def _record(
+        self, tool: str, function: str | None, outcome: str, seconds: float, context: CallContext
+    ) -> None:
         self._metrics.tool_called(tool, outcome, seconds)
         self._log.audit(
             user=context.caller,

@@ -134,9 +134,7 @@ async def test_while_the_api_server_is_down_only_a_token_that_it_took_counts_on(
 async def test_few_tokens_are_reviewed_at_a_time(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     rig.reviewer._asking = asyncio.Semaphore(2)
     rig.oracle.gate = asyncio.Event()
-    asking = [
-        asyncio.create_task(rig.reviewer.verify(rig.token(jti=str(number)))) for number in range(5)
-    ]
+    asking = [asyncio.create_task(rig.reviewer.verify(rig.token(jti=str(number)))) for number in range(5)]
     for _ in range(5):
         await asyncio.sleep(0)
     assert len(rig.oracle.token_reviews) == 2
@@ -151,7 +149,7 @@ async def test_it_is_ready_once_the_api_server_reviews_tokens(
     monkeypatch.setattr(reviewer, "RETRY_SECONDS", 0.0)
     rig.oracle.down = True
     await rig.reviewer.try_once()
-    assert not rig.reviewer.ready
+    assert bool(rig.reviewer.ready) is False
     rig.log.flush()
     assert b"the API server reviews no tokens for us" in rig.sink.getvalue()
     rig.oracle.down = False

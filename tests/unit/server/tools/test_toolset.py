@@ -180,10 +180,10 @@ async def test_each_call_is_audited_without_arguments_and_results() -> None:
     rig = Rig(FakeTool(echo=echo))
     await rig.run(("echo", '{"text": "a secret"}'), ("echo", '{"wrong": "a secret"}'), ("none", "{}"))
     lines = [line for line in rig.lines() if line["log"] == "audit"]
-    assert sorted((line["function"], line["tool"] or "", line["outcome"]) for line in lines) == [
+    assert sorted((line["function"] or "", line["tool"] or "", line["outcome"]) for line in lines) == [
+        ("", "", "invalid"),
         ("echo", "team-a/tool", "invalid"),
         ("echo", "team-a/tool", "ok"),
-        ("none", "", "invalid"),
     ]
     assert {line["conversation"] for line in lines} == {"c1"}
     assert b"a secret" not in rig.sink.getvalue()

@@ -1,0 +1,18 @@
+{{- define "gagarin.gateway" -}}
+{{ include "gagarin.fullname" . }}-gateway
+{{- end -}}
+
+{{- define "gagarin.gatewaySelector" -}}
+app.kubernetes.io/name: gagarin
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: gateway
+{{- end -}}
+
+{{- define "gagarin.gatewayLabels" -}}
+{{- merge (include "gagarin.gatewaySelector" . | fromYaml) (include "gagarin.sharedLabels" . | fromYaml) | toYaml -}}
+{{- end -}}
+
+{{/* The namespaces whose Instances it may speak to; none: all of them. */}}
+{{- define "gagarin.gatewayNamespaces" -}}
+{{- default .Values.watchNamespaces .Values.gateway.namespaces | toJson -}}
+{{- end -}}

@@ -1,0 +1,32 @@
+"""The first minutes of somebody new: init, dev, chat."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.integration.cli.test_dev import running
+
+
+def gagarin(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gagarin.cli", *arguments]
+    variables = os.environ | environment
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=variables)
+
+
+def test_what_init_writes_runs_and_can_be_talked_to(tmp_path: Path) -> None:
+    folder = tmp_path / "agent"
+    assert gagarin("init", str(folder), "--name", "helper").returncode == 0
+    assert gagarin("lint", "-f", str(folder)).returncode == 0
+    with running(folder) as dev:
+        done = gagarin("chat", "--url", dev.url, "-m", "Hello", GAGARIN_TOKEN=dev.token)
+        assert done.returncode == 0, done.stderr
+        assert 'You said: "Hello"' in done.stdout
+        conversation = done.stderr.split()[-1]
+        done = gagarin("chat", "--url", dev.url, "-m", "Again", "-c", conversation, GAGARIN_TOKEN=dev.token)
+        assert "I was sent 2 earlier messages" in done.stdout
+        refused = gagarin("chat", "--url", dev.url, "-m", "Hello", GAGARIN_TOKEN="wrong")
+    assert refused.returncode == 1
+    assert "a token has to be for this Instance" in refused.stderr

@@ -1,0 +1,72 @@
+"""The client without `await`, against a server in another thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from gagarin.client import Done, NotFound, SettingsError, SyncClient, Token
+from tests.unit.client.instance import Instance, event, refusing, saying, threaded, writing
+
+ANSWER = {"answer": "Good day.", "conversation": "c1"}
+
+
+@pytest.fixture
+def served() -> Iterator[Instance]:
+    """An Instance that this thread does not serve."""
+    server = Instance()
+    with threaded(server):
+        yield server
+
+
+def test_it_answers_like_the_other_one(served: Instance) -> None:
+    summary = {"id": "c1", "created_at": "x", "updated_at": "x"}
+    served.behaviours = [
+        saying(ANSWER),
+        saying({"conversations": [], "before": None}),
+        saying(summary | {"messages": []}),
+        saying(None, 204),
+        saying({"conversations": 2}),
+        saying({"days": []}),
+        refusing(404),
+    ]
+    with SyncClient(served.url, "t") as client:
+        assert client.chat("Hello").answer == "Good day."
+        assert client.conversations().conversations == ()
+        assert client.read("c1").id == "c1"
+        client.delete("c1")
+        assert client.delete_all() == 2
+        assert client.usage() == ()
+        with pytest.raises(NotFound):
+            client.read("c1")
+
+
+def test_a_stream_is_an_iterator(served: Instance) -> None:
+    whole = (event(1, "token", {"text": "Good "}), event(2, "token", {"text": "day."}), event(3, "done", {}))
+    served.behaviours = [writing(*whole, Gagarin_Conversation="c1"), writing(*whole)]
+    with SyncClient(served.url, "t") as client:
+        with client.stream("Hello") as stream:
+            assert list(stream) == [Token("Good "), Token("day."), Done()]
+            assert stream.conversation == "c1"
+        assert "".join(client.stream("Hello").text()) == "Good day."
+
+
+def test_several_threads_use_one_client(served: Instance) -> None:
+    served.behaviours = [saying(ANSWER)] * 8
+    with SyncClient(served.url, "t") as client, ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(client.chat, ["Hello"] * 8))
+    assert {each.answer for each in answers} == {"Good day."}
+
+
+def test_its_thread_ends_with_the_block_and_it_can_be_opened_again(served: Instance) -> None:
+    served.behaviours = [saying(ANSWER)] * 2
+    client = SyncClient(served.url, "t")
+    for _ in range(2):
+        with client:
+            client.chat("Hello")
+        assert "gagarin-client" not in [each.name for each in threading.enumerate()]
+    with pytest.raises(SettingsError, match="`with` block"):
+        client.chat("Hello")
