@@ -147,6 +147,8 @@ def _question(
     body = {"input": text} | ({"conversation": conversation} if conversation is not None else {})
     headers = checked_header(END_USER, end_user)
     headers |= checked_header("Idempotency-Key", secrets.token_urlsafe(24) if key is None else key)
+    if path == "/stream":  # also where something else is the default, such as at the gateway
+        headers["Accept"] = "text/event-stream"
     return Request("POST", path, body, headers=headers)
 
 

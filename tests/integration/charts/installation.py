@@ -63,11 +63,12 @@ class Installation:
         answer = self.plane.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
         return bool(answer.body["status"]["allowed"])
 
-    def until_gone(self, path: str, seconds: float = 60) -> None:
+    def until_gone(self, path: str, seconds: float = 400) -> None:
         """Return as soon as there is nothing at `path`.
 
         Instead of kubectl's and helm's own wait: on definitions that go at once, their watch was seen to
-        miss the end and to last five minutes.
+        miss the end and to last five minutes. So long may the API server itself take for a definition, when
+        it could not list what is left of it at first: it tries again after ever longer pauses.
         """
         deadline = time.monotonic() + seconds
         while (answer := self.plane.call("GET", path)).status != 404:

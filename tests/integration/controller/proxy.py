@@ -10,7 +10,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ HOP_BY_HOP = {"connection", "host", "transfer-encoding", "content-length", "cont
 
 @dataclass(frozen=True)
 class Call:
-    """One request and how it was answered."""
+    """One request and how it was answered; status 0: it was not, yet or ever."""
 
     method: str
     path: str
@@ -174,9 +174,12 @@ class Proxy:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
         url = self._server + str(request.rel_url)
         body = await request.read()
+        digest = hashlib.sha256(body).hexdigest()[:12]
+        # Noted before it is sent: it is carried out even if the one who sent it dies meanwhile.
+        number = len(self.calls)
+        self.calls.append(Call(request.method, request.path, request.query_string, 0, digest))
         async with self._session.request(request.method, url, headers=headers, data=body or None) as answer:
-            digest = hashlib.sha256(body).hexdigest()[:12]
-            self.calls.append(Call(request.method, request.path, request.query_string, answer.status, digest))
+            self.calls[number] = replace(self.calls[number], status=answer.status)
             response = web.StreamResponse(status=answer.status)
             response.content_type = answer.content_type
             if retry := answer.headers.get("Retry-After"):

@@ -82,8 +82,9 @@ async def test_a_server_that_was_restarted_between_calls_answers_the_next_one(
     tool = made(session, tmp_path, type="MCP", mcp=server.tool)
     tools.append(tool)
     await ready(tool)
-    server.stop()
-    server.start()
+    # In a thread: the loop has to see that the old connections are closed, as it would between two chats.
+    await asyncio.to_thread(server.stop)
+    await asyncio.to_thread(server.start)
     assert (await called(tool, "add", a=1, b=2)).text == "3"
 
 

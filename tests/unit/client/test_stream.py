@@ -70,6 +70,7 @@ async def test_a_cut_stream_goes_on_after_its_last_event(instance: Instance) -> 
     assert headers["Last-Event-ID"] == "s.1"
     assert headers["Gagarin-End-User"] == "ann"
     assert "Idempotency-Key" not in headers
+    assert instance.headers("Accept") == ["text/event-stream"] * 2
 
 
 async def test_one_that_is_cut_before_its_first_event_is_asked_again_with_its_key(instance: Instance) -> None:
