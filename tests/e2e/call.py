@@ -6,10 +6,14 @@ refused answer from a cut one by that.
 """
 
 import json
+import socket
 import ssl
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
+
+CONNECT_SECONDS = 3
 
 asked = json.loads(sys.argv[1])
 request = urllib.request.Request(
@@ -19,6 +23,10 @@ request = urllib.request.Request(
     method=asked["method"],
 )
 try:
+    # A connection begun a moment before the node knows the Service is lost, however long it is waited for.
+    where = urllib.parse.urlsplit(asked["url"])
+    port = where.port or (443 if where.scheme == "https" else 80)
+    socket.create_connection((where.hostname, port), timeout=CONNECT_SECONDS).close()
     trust = ssl.create_default_context(cadata=asked["ca"]) if asked["ca"] else None
     response = urllib.request.urlopen(request, timeout=60, context=trust)
 except urllib.error.HTTPError as error:

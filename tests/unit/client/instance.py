@@ -78,8 +78,11 @@ def refusing(status: int, slug: str = "some", **headers: str) -> Behaviour:
     return saying(problem, status, **headers)
 
 
-def writing(*parts: bytes, cut: bool = False, **headers: str) -> Behaviour:
-    """An event stream in these writes; `cut` breaks the connection after them."""
+def writing(
+    *parts: bytes, cut: bool = False, after: asyncio.Event | None = None, **headers: str
+) -> Behaviour:
+    """An event stream in these writes; `cut` breaks the connection after them, once `after` has happened:
+    what a client has received and not yet read is lost to it then."""
 
     async def behave(request: web.Request) -> web.StreamResponse:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -87,6 +90,8 @@ def writing(*parts: bytes, cut: bool = False, **headers: str) -> Behaviour:
         await response.prepare(request)
         for part in parts:
             await response.write(part)
+        if after is not None:
+            await after.wait()
         if cut:
             hang_up(request)
         return response

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from aiohttp import web
 
 from gagarin.client import Done, NotFound, SettingsError, SyncClient, Token
 from tests.unit.client.instance import Instance, event, refusing, saying, threaded, writing
@@ -70,3 +74,24 @@ def test_its_thread_ends_with_the_block_and_it_can_be_opened_again(served: Insta
         assert "gagarin-client" not in [each.name for each in threading.enumerate()]
     with pytest.raises(SettingsError, match="`with` block"):
         client.chat("Hello")
+
+
+def test_ctrl_c_ends_an_answer_on_the_other_side_too_and_the_client_goes_on(served: Instance) -> None:
+    gone = threading.Event()
+
+    async def interrupting(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            gone.set()
+        return response
+
+    served.behaviours = [interrupting, saying(ANSWER)]
+    with SyncClient(served.url, "t") as client:
+        with pytest.raises(KeyboardInterrupt), client.stream("Hello") as stream:
+            next(iter(stream))
+        assert gone.wait(5)
+        assert client.chat("Hello").answer == "Good day."

@@ -61,9 +61,12 @@ async def test_the_text_can_be_read_alone(instance: Instance) -> None:
 
 
 async def test_a_cut_stream_goes_on_after_its_last_event(instance: Instance) -> None:
-    instance.behaviours = [writing(FIRST, SECOND[:20], cut=True), writing(SECOND, DONE)]
+    read, texts = asyncio.Event(), []
+    instance.behaviours = [writing(FIRST, SECOND[:20], cut=True, after=read), writing(SECOND, DONE)]
     async with Client(instance.url, "t") as client:
-        texts = [text async for text in client.stream("Hello", end_user="ann").text()]
+        async for text in client.stream("Hello", end_user="ann").text():
+            texts.append(text)
+            read.set()
     assert texts == ["Good ", "day."]
     method, path, headers, body = instance.requests[1]
     assert (method, path, body) == ("GET", "/stream", None)
@@ -92,10 +95,14 @@ async def test_it_is_not_taken_up_for_ever(instance: Instance) -> None:
 
 @pytest.mark.parametrize("status", [404, 410])
 async def test_one_that_cannot_be_resumed_says_why(instance: Instance, status: int) -> None:
-    instance.behaviours = [writing(FIRST, cut=True), refusing(status, "events-gone")]
+    read = asyncio.Event()
+    instance.behaviours = [writing(FIRST, cut=True, after=read), refusing(status, "events-gone")]
     async with Client(instance.url, "t") as client:
+        stream = client.stream("Hello")
+        assert await anext(stream) == Token("Good ")
+        read.set()
         with pytest.raises(Interrupted, match="cannot be resumed: No: because"):
-            _ = [each async for each in client.stream("Hello")]
+            await anext(stream)
 
 
 async def test_a_refusal_of_the_question_is_the_refusal_itself(instance: Instance) -> None:
