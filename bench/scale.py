@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from bench.interpreter import Interpreter
+from bench.mirror import Mirror, mirrors
 from bench.operatorprocess import OperatorProcess
 from bench.population import NAMESPACE, PROMPT, children, instances, namespace, secret, shared
 from bench.results import Measurement
@@ -27,14 +28,16 @@ from gagarin.core.names import SECRETS_REVISION
 from gagarin.core.objects import Object
 from gagarin.kube.client import KubeClient
 from gagarin.kube.endpoint import from_kubeconfig
-from gagarin.kube.resources import BY_KIND, DEPLOYMENT, INSTANCE, POD, Resource
+from gagarin.kube.resources import BY_KIND, INSTANCE, POD
 from tests.integration.controlplane import ControlPlane, binaries
 
 PODS_OF_A_NODE = 900
+POLL_SECONDS = 0.5  # its metrics cost the operator CPU
 AT_ONCE = 32  # requests of the benchmark itself
 RESYNC_SECONDS = 20
 REST_RESYNCS = 3
 PATIENCE = 900.0
+KINDS = frozenset(child["kind"] for child in children(1))
 PROGRAMS = ("kube-scheduler", "kwok", "kubectl")
 NOTE = (
     "operator: no client limit but 16 workers; kube-controller-manager and kube-scheduler: QPS 300; "
@@ -75,7 +78,7 @@ class Watcher:
                 return
             if time.perf_counter() > deadline:
                 raise TooSlowError(f"{what} did not come to be in {PATIENCE:.0f} s")
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(POLL_SECONDS)
 
 
 def scale(python: Interpreter, count: int, objects: int) -> Iterator[Measurement]:
@@ -133,14 +136,17 @@ class _Bench:
     objects: int
     by_hand: float
     client: KubeClient = field(init=False)
+    mirrors: dict[str, Mirror] = field(init=False)
 
     async def run(self) -> AsyncIterator[Measurement]:
         async with KubeClient(from_kubeconfig(self.plane.kubeconfig)) as self.client:
-            async for measured in self._measure():
-                yield measured
+            await self._create([namespace(), *shared()])
+            kinds = [BY_KIND[kind] for kind in KINDS]
+            async with mirrors(self.client, NAMESPACE, [INSTANCE], [*kinds, POD]) as self.mirrors:
+                async for measured in self._measure():
+                    yield measured
 
     async def _measure(self) -> AsyncIterator[Measurement]:
-        await self._create([namespace(), *shared()])
         with self._operator("first.log") as operator:
             async for measured in self._fresh(operator):
                 yield measured
@@ -154,19 +160,18 @@ class _Bench:
             yield measured
 
     async def _fresh(self, operator: OperatorProcess) -> AsyncIterator[Measurement]:
-        kinds = {child["kind"] for child in children(1)}
         with Watcher(operator) as watcher:
             await self._create(instances(self.count))
-            await watcher.until(lambda: self._all_there(kinds, self.count), "all children")
+            await watcher.until(lambda: self._all_there(KINDS, self.count), "all children")
             seconds = watcher.seconds
             await watcher.until(self._all_ready, "all Instances ready")
         yield self._line(
             "children", seconds, "s", versus="kubectl apply --server-side", reference=self.by_hand, note=NOTE
         )
         yield self._line("ready", watcher.seconds, "s")
-        made = f"children: {len(kinds)}"
+        made = f"children: {len(KINDS)}"
         yield self._line("writes_per_instance", watcher.writes / self.count, "", note=made)
-        yield self._line("extra_writes_per_instance", watcher.writes / self.count - len(kinds), "", note=made)
+        yield self._line("extra_writes_per_instance", watcher.writes / self.count - len(KINDS), "", note=made)
         yield self._line("queue_age", watcher.oldest, "s", note="the longest wait of a key")
         yield self._line("cpu_per_instance", watcher.cpu / self.count * 1000, "ms")
         yield self._line("memory", operator.peak_memory() / 1e6, "MB", note="peak RSS")
@@ -194,7 +199,7 @@ class _Bench:
         more = max(0, self.objects - self.count - 2)
         await self._create(instances(more, "rest", suspend=True))
         with Watcher(operator) as watcher:
-            await watcher.until(lambda: self._all_there({"Deployment"}, self.count + more), "all Deployments")
+            await watcher.until(lambda: self._all_there(["Deployment"], self.count + more), "all Deployments")
             await watcher.until(lambda: self._settled(operator), "the operator at rest")
 
     async def _at_rest(self, operator: OperatorProcess) -> AsyncIterator[Measurement]:
@@ -202,7 +207,7 @@ class _Bench:
         with Watcher(operator) as watcher:
             await asyncio.sleep(REST_RESYNCS * RESYNC_SECONDS)  # asking for metrics would cost CPU
         resyncs = operator.metrics()["gagarin_resync_seconds_count"] - began
-        known = f"{self.objects} resources of ours, {int(await self._count(POD))} pods"
+        known = f"{self.objects} resources of ours, {len(self._items('Pod'))} pods"
         yield self._line("rest.resync_cpu", watcher.cpu / max(resyncs, 1), "s", note=known)
         yield self._line("rest.writes", watcher.writes, "", note=f"{resyncs:.0f} resyncs")
         yield self._line("rest.memory", operator.memory().rss / 1e6, "MB", note="RSS")
@@ -234,44 +239,34 @@ class _Bench:
             for _ in range(AT_ONCE):
                 group.create_task(some())
 
-    async def _count(self, resource: Resource) -> int:
-        scope = NAMESPACE if resource.namespaced else None
-        selector = "app.kubernetes.io/managed-by=gagarin"
-        return len(
-            (await self.client.list(resource, scope, label_selector=selector, metadata_only=True)).items
-        )
+    def _items(self, kind: str) -> list[Object]:
+        return list(self.mirrors[kind].items.values())
 
-    async def _all_there(self, kinds: set[str], count: int) -> AsyncIterator[bool]:
-        """Deployments come last: count the others once, when those are there."""
-        while await self._count(DEPLOYMENT) < count:
-            yield False
-        while not all([await self._count(BY_KIND[kind]) >= count for kind in kinds]):
-            yield False
-        yield True
+    async def _all_there(self, kinds: Iterable[str], count: int) -> AsyncIterator[bool]:
+        while True:
+            yield all(len(self.mirrors[kind].items) >= count for kind in kinds)
 
     async def _all_ready(self) -> AsyncIterator[bool]:
         while True:
-            items = (await self.client.list(INSTANCE, NAMESPACE)).items
-            yield all(_is_ready(item) for item in items)
+            yield all(_is_ready(item) for item in self._items("Instance"))
 
     async def _all_told(self) -> AsyncIterator[bool]:
-        told: set[str] = set()
         while True:
-            pods = (await self.client.list(POD, NAMESPACE, metadata_only=True)).items
+            pods = self._items("Pod")
             revisions = [(pod["metadata"].get("annotations") or {}).get(SECRETS_REVISION) for pod in pods]
             told = {revision for revision in revisions if revision}
             yield None not in revisions and len(told) == 1
 
     async def _all_rolled(self) -> AsyncIterator[bool]:
-        before = {item["status"]["revision"] for item in (await self.client.list(INSTANCE, NAMESPACE)).items}
+        before = {item["status"]["revision"] for item in self._items("Instance")}
         while True:
-            items = (await self.client.list(INSTANCE, NAMESPACE)).items
+            items = self._items("Instance")
             serving = {item["status"].get("servingRevision") for item in items}
             yield not serving & before and all(_is_ready(item) for item in items)
 
     async def _settled(self, operator: OperatorProcess) -> AsyncIterator[bool]:
         quiet, seen = 0, -1
-        while quiet < 20:  # two seconds
+        while quiet < 4:  # two seconds
             metrics = operator.metrics()
             count = int(metrics["gagarin_reconcile_seconds_count"])
             quiet = quiet + 1 if count == seen and not metrics["gagarin_queue_depth"] else 0
