@@ -1,10 +1,13 @@
 """One installation for all end-to-end tests: the charts, a stub model server, a client pod.
 
-The cluster and the image are made by `scripts/test` before; `CLUSTER=existing` takes the current context.
+The cluster and the image are made by `scripts/test` before; `CLUSTER=existing` takes the current context. The
+tests run in several processes at once (pytest-xdist), which share the installation. Those that change it are
+marked `alone`, and run when the others are through.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import subprocess
@@ -16,14 +19,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import resources, trouble
+from tests.e2e import resources
 from tests.e2e.caller import Caller, ClientPod
 from tests.e2e.cluster import Cluster, Object, eventually
-from tests.e2e.trouble import Troubled
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 IMAGE = os.environ.get("GAGARIN_TEST_IMAGE", "gagarin.local/gagarin:dev")
 SYSTEM = "gagarin-system"
+OPERATOR = "app.kubernetes.io/component=operator"
 SHARED = "gagarin-e2e"
 AWAKE = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit()); signal.pause()"
 
@@ -74,10 +77,30 @@ def helm(kubeconfig: Path) -> Helm:
     return Helm(Path(run("python3", ROOT / "hack/cluster", "binaries", "helm")) / "helm", kubeconfig)
 
 
+@contextmanager
+def once(name: str, folder: Path) -> Iterator[bool]:
+    """Whether this process of the test run is the first one here; the others wait until that one is through.
+    When it fails, the next one is the first again."""
+    with (folder / name).open("a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file.tell() == 0
+        file.write("done")
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Path:
+    """A folder that all processes of this test run have in common, and no other run."""
+    folder = tmp_path_factory.getbasetemp().parent / f"run-{testrun_uid}"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
-def installation(helm: Helm) -> None:
+def installation(helm: Helm, run_folder: Path) -> None:
     """The two charts, as a user installs them, and the operator rolled out."""
-    helm.install("podAnnotations.run=" + run_id())
+    with once("installation", run_folder) as is_first:
+        if is_first:
+            helm.install("podAnnotations.run=" + run_id())
 
 
 def run_id() -> str:
@@ -86,8 +109,16 @@ def run_id() -> str:
 
 
 @pytest.fixture(scope="session")
-def client_pod(cluster: Cluster, installation: None) -> ClientPod:
+def client_pod(cluster: Cluster, installation: None, run_folder: Path) -> ClientPod:
     """The stub model server and the pod that requests come from, both new."""
+    with once("pods", run_folder) as is_first:
+        if is_first:
+            make_pods(cluster)
+    return ClientPod(cluster, SHARED, "client")
+
+
+def make_pods(cluster: Cluster) -> None:
+    """Both pods, until they are ready."""
     cluster.apply(resources.namespace(SHARED))
     stub = resources.python_pod(IMAGE, SHARED, "model-stub", "python3", "-m", "gagarin.stub", port=8080)
     client = resources.python_pod(IMAGE, SHARED, "client", "python3", "-c", AWAKE)
@@ -96,7 +127,6 @@ def client_pod(cluster: Cluster, installation: None) -> ClientPod:
     cluster.apply(resources.service(SHARED, "model-stub", 8080))
     for name in ("model-stub", "client"):
         eventually(f"pod {name} is ready", partial(cluster.get, "Pod", SHARED, name), is_ready)
-    return ClientPod(cluster, SHARED, "client")
 
 
 def replace_pod(cluster: Cluster, pod: Object) -> None:
@@ -166,14 +196,6 @@ def standing_bot(cluster: Cluster, client_pod: ClientPod) -> Iterator[str]:
     with temporary_namespace(cluster) as name:
         run_bot(cluster, name)
         yield name
-
-
-@pytest.fixture(scope="session", autouse=True)
-def troubled(cluster: Cluster, client_pod: ClientPod) -> Iterator[Troubled]:
-    """Instances that cannot run, made before all tests: some of the reasons take a minute to show."""
-    with temporary_namespace(cluster) as namespace, temporary_namespace(cluster) as full:
-        yield trouble.make(cluster, namespace, full)
-        cluster.delete("PersistentVolume", "", trouble.volume_name(namespace))
 
 
 CallerOf = Callable[..., Caller]

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 # What differs between two runs, or between two kinds of cluster.
 VARIES = {
@@ -18,6 +20,7 @@ VARIES = {
 }
 
 
+@pytest.mark.alone  # it installs the charts
 def test_the_transcript_in_the_readme_is_what_the_demo_prints() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = readme.split("$ make demo\n", 1)[1].split("```", 1)[0]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import pytest
+
 from tests.e2e import kstatus, resources
 from tests.e2e.cluster import Cluster, Object, eventually
-from tests.e2e.conftest import SYSTEM, CallerOf, condition, is_ready
+from tests.e2e.conftest import OPERATOR, SYSTEM, CallerOf, condition, is_ready
 
-OPERATOR = "app.kubernetes.io/component=operator"
 CHILDREN = ("ServiceAccount", "RoleBinding", "ConfigMap", "Deployment", "Service", "ReplicaSet", "Pod")
 
 
@@ -100,6 +101,7 @@ def children(cluster: Cluster, namespace: str) -> list[str]:
     return [f"{kind} {item['metadata']['name']}" for kind, item in found]
 
 
+@pytest.mark.alone
 def test_everything_converges_when_the_operator_is_killed_amid_twenty_applies(
     cluster: Cluster, namespace: str
 ) -> None:

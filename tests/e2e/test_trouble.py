@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
-from tests.e2e import kstatus, resources
+from tests.e2e import kstatus, resources, trouble
+from tests.e2e.caller import ClientPod
 from tests.e2e.cluster import Cluster, Object, eventually
-from tests.e2e.conftest import SYSTEM, condition, is_ready, temporary_namespace
-from tests.e2e.test_reconciling import OPERATOR
+from tests.e2e.conftest import OPERATOR, SYSTEM, condition, is_ready, temporary_namespace
 from tests.e2e.trouble import TROUBLES, Troubled
 
 
-@pytest.mark.parametrize("name", TROUBLES)
-def test_the_reason_why_an_instance_does_not_run_is_told(
-    cluster: Cluster, troubled: Troubled, name: str
-) -> None:
-    trouble, read = TROUBLES[name], partial(cluster.get, "Instance", troubled.namespaces[name], name)
-    item = eventually(
-        f"{name} is told as {trouble.reason}",
-        read,
-        lambda found: condition(found, "Ready").get("reason") == trouble.reason,
-        timeout=120,
-    )
-    assert item is not None
-    assert condition(item, "Ready")["status"] == "False"
-    assert condition(item, "Stalled")["reason"] == trouble.reason
-    assert not condition(item, "Reconciling")
-    for word in trouble.words:
-        assert word in condition(item, "Ready")["message"]
-    assert kstatus.statuses([item]) == ["Failed"]
+@pytest.fixture(scope="module", autouse=True)
+def troubled(cluster: Cluster, client_pod: ClientPod) -> Iterator[Troubled]:
+    """Instances that cannot run, made before all tests here and looked at by the last: some of the reasons
+    take a minute to show."""
+    with temporary_namespace(cluster) as namespace, temporary_namespace(cluster) as full:
+        yield trouble.make(cluster, namespace, full)
+        cluster.delete("PersistentVolume", "", trouble.volume_name(namespace))
 
 
 def test_what_runs_rests_or_rolls_is_not_taken_for_a_failure(
@@ -78,3 +68,23 @@ def restarts(cluster: Cluster) -> dict[str, int]:
     """How often each operator pod has been started again."""
     pods = cluster.list("Pod", SYSTEM, OPERATOR)
     return {pod["metadata"]["name"]: pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods}
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_the_reason_why_an_instance_does_not_run_is_told(
+    cluster: Cluster, troubled: Troubled, name: str
+) -> None:
+    one, read = TROUBLES[name], partial(cluster.get, "Instance", troubled.namespaces[name], name)
+    item = eventually(
+        f"{name} is told as {one.reason}",
+        read,
+        lambda found: condition(found, "Ready").get("reason") == one.reason,
+        timeout=120,
+    )
+    assert item is not None
+    assert condition(item, "Ready")["status"] == "False"
+    assert condition(item, "Stalled")["reason"] == one.reason
+    assert not condition(item, "Reconciling")
+    for word in one.words:
+        assert word in condition(item, "Ready")["message"]
+    assert kstatus.statuses([item]) == ["Failed"]

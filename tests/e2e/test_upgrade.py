@@ -1,34 +1,28 @@
-"""The operator upgraded and uninstalled with Helm while Instances run. The last tests: others need it."""
+"""The operator upgraded and uninstalled with Helm while Instances run. Each test begins with an installation
+of its own, and the last one ends with what users install."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
 from tests.e2e import resources
 from tests.e2e.cluster import Cluster, Object, eventually
-from tests.e2e.conftest import SYSTEM, CallerOf, Helm, is_ready, run_id
-from tests.e2e.test_reconciling import OPERATOR
+from tests.e2e.conftest import OPERATOR, SYSTEM, CallerOf, Helm, is_ready, run_id
 
-NAMES = tuple(f"bot-{number}" for number in range(4))
+NAMES = tuple(f"bot-{number}" for number in range(3))
 
-
-@pytest.fixture
-def restored(helm: Helm) -> Iterator[Helm]:
-    """Helm; afterwards the installation is as it was."""
-    yield helm
-    helm.install("podAnnotations.run=" + run_id())
+pytestmark = pytest.mark.alone
 
 
 def test_an_upgrade_of_the_operator_alone_rolls_nothing(
-    cluster: Cluster, restored: Helm, standing_bot: str
+    cluster: Cluster, helm: Helm, standing_bot: str
 ) -> None:
     before, operators = generation(cluster, standing_bot, "bot"), uids(cluster, SYSTEM, OPERATOR)
     pods = uids(cluster, standing_bot)
-    restored.install("podAnnotations.run=" + run_id(), "log.level=debug", "workers=8")
+    helm.install("podAnnotations.run=" + run_id(), "log.level=debug", "workers=8")
     eventually("the old operators are gone", lambda: uids(cluster, SYSTEM, OPERATOR), operators.isdisjoint)
     # Something that the new one does: by then it has looked at everything.
     cluster.apply(resources.instance(standing_bot, "later"))
@@ -38,10 +32,8 @@ def test_an_upgrade_of_the_operator_alone_rolls_nothing(
     assert pods <= uids(cluster, standing_bot)
 
 
-def test_what_changes_the_pods_rolls_them_few_at_a_time(
-    cluster: Cluster, restored: Helm, namespace: str
-) -> None:
-    restored.install("maxConcurrentRollouts=1")
+def test_what_changes_the_pods_rolls_them_few_at_a_time(cluster: Cluster, helm: Helm, namespace: str) -> None:
+    helm.install("maxConcurrentRollouts=1")
     cluster.apply(resources.agent(namespace), *(resources.instance(namespace, name) for name in NAMES))
     for name in NAMES:
         eventually(f"{name} is Ready", partial(cluster.get, "Instance", namespace, name), is_ready)
@@ -74,16 +66,16 @@ def is_rolling(deployment: Object) -> bool:
 
 
 def test_an_uninstallation_leaves_what_users_made_and_says_so(
-    cluster: Cluster, restored: Helm, standing_bot: str, caller_of: CallerOf
+    cluster: Cluster, helm: Helm, standing_bot: str, caller_of: CallerOf
 ) -> None:
     pods = uids(cluster, standing_bot)
-    restored.call("uninstall", "gagarin", "--wait")
-    told = restored.call("uninstall", "gagarin-crds", "--wait")
+    helm.call("uninstall", "gagarin", "--wait")
+    told = helm.call("uninstall", "gagarin-crds", "--wait")
     assert "kept" in told
     assert "instances.gagarin.fyodorov.ai" in told
     assert cluster.get("Instance", standing_bot, "bot") is not None
     assert uids(cluster, standing_bot) == pods
-    restored.install()
+    helm.install()
     assert caller_of(standing_bot).chat("Hello").status == 200
     assert uids(cluster, standing_bot) == pods
 

@@ -15,12 +15,12 @@ from gagarin.conversion.names import valid
 from gagarin.core.objects import Object
 from gagarin.gateway import answers, body, problems, writing
 from gagarin.gateway.callers import Caller, named
-from gagarin.gateway.errors import Problem
 from gagarin.gateway.resourceroutes import ResourceRoutes, found
 from gagarin.gateway.rows import Row, ToolRow, row
 from gagarin.kube.client import KubeClient
 from gagarin.kube.errors import Conflict, KubeError
 from gagarin.kube.resources import AGENT, TOOL
+from gagarin.serving.errors import Problem
 
 TRIES = 5
 MAX_NAMED = 64  # tools of an agent, and agents of one request

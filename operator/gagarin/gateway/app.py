@@ -14,7 +14,6 @@ from gagarin.gateway.callers import Callers
 from gagarin.gateway.cors import Cors
 from gagarin.gateway.credentials import Credentials
 from gagarin.gateway.destinations import Destinations
-from gagarin.gateway.logs import Log
 from gagarin.gateway.metrics import Metrics
 from gagarin.gateway.observe import Observer
 from gagarin.gateway.openapi import Operation, Route
@@ -23,6 +22,7 @@ from gagarin.gateway.routes import chat_routes, open_routes, resource_routes, ya
 from gagarin.gateway.settings import Settings
 from gagarin.gateway.sockets import Sockets
 from gagarin.kube.client import KubeClient
+from gagarin.serving.logs import Log
 
 
 class Gateway:

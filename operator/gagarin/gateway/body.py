@@ -1,4 +1,4 @@
-"""A request's body: read within bounds, and made a value of JSON or YAML.
+"""A request's body made a value of JSON or YAML.
 
 Its Content-Type is not looked at: clients of the original sent none.
 """
@@ -14,6 +14,8 @@ from aiohttp import web
 from gagarin.conversion import yamltext
 from gagarin.conversion.yamltext import YamlError
 from gagarin.gateway import problems
+from gagarin.serving import body
+from gagarin.serving.problems import malformed
 
 
 class Bounds(NamedTuple):
@@ -25,25 +27,7 @@ class Bounds(NamedTuple):
 
 async def read(request: web.Request, bounds: Bounds) -> bytes:
     """The whole body. Raises `Problem` 413, 408 and 400."""
-    try:
-        async with asyncio.timeout(bounds.seconds):
-            return await _collected(request, bounds.max_bytes)
-    except TimeoutError as error:
-        raise problems.body_too_slow(bounds.seconds) from error
-    except (web.RequestPayloadError, ValueError) as error:
-        raise problems.malformed("the body's encoding is broken") from error
-
-
-async def _collected(request: web.Request, max_bytes: int) -> bytes:
-    """An announced length is judged before anything is read; a compressed body by what it unfolds to."""
-    if (request.content_length or 0) > max_bytes:
-        raise problems.body_too_large(max_bytes)
-    collected = bytearray()
-    async for part in request.content.iter_any():
-        collected += part
-        if len(collected) > max_bytes:
-            raise problems.body_too_large(max_bytes)
-    return bytes(collected)
+    return await body.read(request, bounds.seconds, bounds.max_bytes)
 
 
 async def value(request: web.Request, bounds: Bounds) -> Any:
@@ -51,7 +35,7 @@ async def value(request: web.Request, bounds: Bounds) -> Any:
     try:
         return msgspec.json.decode(await read(request, bounds))
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise problems.malformed(f"it is not JSON: {error}") from error
+        raise malformed(f"it is not JSON: {error}") from error
 
 
 async def mapping(request: web.Request, bounds: Bounds) -> dict[str, Any]:
@@ -69,11 +53,11 @@ async def document(request: web.Request, bounds: Bounds) -> Any:
         # Megabytes of YAML take a second; others are not to wait for that.
         found = await asyncio.to_thread(_documents, raw)
     except UnicodeError as error:
-        raise problems.malformed("it is not UTF-8 text") from error
+        raise malformed("it is not UTF-8 text") from error
     except YamlError as error:
-        raise problems.malformed(str(error)) from error
+        raise malformed(str(error)) from error
     if len(found) != 1:
-        raise problems.malformed(f"a configuration is one YAML document, and this has {len(found)}")
+        raise malformed(f"a configuration is one YAML document, and this has {len(found)}")
     return found[0]
 
 

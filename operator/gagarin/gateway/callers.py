@@ -18,6 +18,7 @@ from gagarin.gateway.memory import Memory
 from gagarin.kube.client import KubeClient
 from gagarin.kube.errors import KubeError
 from gagarin.kube.reviews import ReviewedUser
+from gagarin.serving.problems import no_such_route
 
 REMEMBERED_SECONDS = 30.0  # as long as the pods remember that somebody may
 MAX_REMEMBERED = 4096
@@ -64,7 +65,7 @@ class Callers:
         """The namespace that a path names, or the default one. Raises `Problem` 404."""
         namespace: str = request.match_info.get("namespace", self._default)
         if len(namespace) > 63 or not re.fullmatch(LABEL, namespace):
-            raise problems.no_such_route(request.path)
+            raise no_such_route(request.path)
         return namespace
 
 

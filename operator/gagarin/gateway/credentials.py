@@ -11,11 +11,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from gagarin.gateway import problems
-from gagarin.gateway.logs import Log
 from gagarin.gateway.memory import Memory
 from gagarin.kube.client import KubeClient
 from gagarin.kube.errors import KubeError, TooManyRequests, Unavailable
 from gagarin.kube.reviews import TokenRequest
+from gagarin.serving.logs import Log
 
 SECONDS = 3600
 LEAST_LEFT = 900.0

@@ -11,8 +11,8 @@ from gagarin.conversion.convert import convert
 from gagarin.conversion.report import ConversionError
 from gagarin.core.objects import Object
 from gagarin.gateway import problems
-from gagarin.gateway.errors import Problem
 from gagarin.kube.resources import AGENT, INSTANCE, MODEL, PROVIDER, TOOL, Resource
+from gagarin.serving.errors import Problem
 
 RESOURCES: dict[str, Resource] = {
     "providers": PROVIDER,

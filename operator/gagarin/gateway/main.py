@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from gagarin.gateway import settings as options
-from gagarin.gateway.errors import StartError
-from gagarin.gateway.logs import Log
 from gagarin.gateway.process import serve
+from gagarin.serving.errors import StartError
+from gagarin.serving.logs import Log
 
 CANNOT_START = 2
 
@@ -20,7 +20,10 @@ def main(arguments: Sequence[str]) -> int:
         settings = options.parse(arguments)
         log = Log(settings.log_level)
         log.handle_logging()
-        asyncio.run(serve(settings, log))
+        try:
+            asyncio.run(serve(settings, log))
+        finally:
+            log.flush()
     except StartError as error:
         sys.stderr.write(f"gagarin.gateway: {error}\n")
         return CANNOT_START

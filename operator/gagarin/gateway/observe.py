@@ -8,12 +8,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gagarin.gateway import problems
-from gagarin.gateway.errors import Problem
-from gagarin.gateway.logs import Log
 from gagarin.gateway.metrics import Metrics
 from gagarin.kube.errors import KubeError
-
-CLIENT_GONE = 499  # nobody is left to send a status to; nginx' number for it
+from gagarin.serving.errors import Problem
+from gagarin.serving.logs import Log
+from gagarin.serving.problems import internal, problem_response
+from gagarin.serving.requests import CLIENT_GONE, cut, problem_of_router, route_of
 
 
 class Observer:
@@ -45,8 +45,8 @@ class Observer:
         except Exception as error:  # noqa: BLE001  # the last stop: nothing internal may leave, the gateway goes on
             problem = self._problem(error, request)
             if request.writer.output_size:
-                _cut(request)
-            return problems.response(problem), problem.slug
+                cut(request)
+            return problem_response(problem), problem.slug
 
     def _problem(self, error: Exception, request: web.Request) -> Problem:
         match error:
@@ -54,24 +54,13 @@ class Observer:
                 return error
             case KubeError():
                 return problems.refused(error)
-            case web.HTTPMethodNotAllowed():
-                return problems.method_not_allowed(request.method, request.path, error.allowed_methods)
-            case web.HTTPNotFound():
-                return problems.no_such_route(request.path)
+        if (routed := problem_of_router(error, request)) is not None:
+            return routed
         self._log.failure("a request failed because of a mistake in the gateway", error)
-        return problems.internal()
+        return internal()
 
     def _record(self, request: web.Request, status: int, slug: str | None, seconds: float) -> None:
-        resource = request.match_info.route.resource
-        route = resource.canonical if resource is not None else "other"
-        self._metrics.answered(route, status, seconds)
+        self._metrics.answered(route_of(request), status, seconds)
         line = {"method": request.method[:32], "path": request.path[:256], "status": status}
         told = {"problem": slug} if slug else {}
         self._log.access(**line, duration_ms=round(seconds * 1000, 3), **told)
-
-
-def _cut(request: web.Request) -> None:
-    """Part of an answer is out: an error can no longer be told, but a broken answer must not look whole."""
-    if request.transport is not None:
-        request.transport.abort()
-    raise ConnectionResetError("the answer broke off")

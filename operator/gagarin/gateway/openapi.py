@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from gagarin.gateway.paging import DEFAULT_LIMIT, MAX_LIMIT
-from gagarin.gateway.problems import CONTENT_TYPE
+from gagarin.serving.problems import CONTENT_TYPE
 
 JSON = "application/json"
 TEXT = "text/plain"

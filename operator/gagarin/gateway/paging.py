@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from gagarin.core.objects import Object
-from gagarin.gateway import problems
 from gagarin.kube.client import KubeClient
 from gagarin.kube.resources import Resource
+from gagarin.serving.problems import invalid_query
 
 DEFAULT_LIMIT, MAX_LIMIT = 10, 1000
 _SPACE = re.compile(r"(:[0-9]{2}(?:\.[0-9]+)?) ([0-9]{2}:[0-9]{2})$")
@@ -32,7 +32,7 @@ def page_of(query: Mapping[str, str]) -> Page:
     """The page that a query asks for. Raises `Problem` 400."""
     text = query.get("limit", str(DEFAULT_LIMIT))
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_LIMIT and len(text) <= 6):
-        raise problems.invalid_query("limit", f"it is no whole number from 1 to {MAX_LIMIT}")
+        raise invalid_query("limit", f"it is no whole number from 1 to {MAX_LIMIT}")
     return Page(int(text), _time(query.get("created_at_lt")))
 
 
@@ -68,5 +68,5 @@ def _time(text: str | None) -> datetime | None:
     try:
         time = datetime.fromisoformat(_SPACE.sub(r"\1+\2", text))
     except ValueError as error:
-        raise problems.invalid_query("created_at_lt", "it is no time such as 2025-01-31T12:00:00Z") from error
+        raise invalid_query("created_at_lt", "it is no time such as 2025-01-31T12:00:00Z") from error
     return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,4 +1,5 @@
-"""Every answer of 4xx and 5xx, each as one function, and how it is written (RFC 9457).
+"""The answers of 4xx and 5xx that only the gateway gives, each as one function; what any service answers
+is in `gagarin.serving.problems`.
 
 What the API server says to the caller's own token is for the caller: its sentences are passed on. What goes
 wrong between the API server and the gateway itself is told without details, and logged.
@@ -7,13 +8,8 @@ wrong between the API server and the gateway itself is told without details, and
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import msgspec
-from aiohttp import web
-
-from gagarin.gateway.errors import Problem
 from gagarin.kube.errors import (
     AlreadyExists,
     Conflict,
@@ -24,68 +20,13 @@ from gagarin.kube.errors import (
     TooManyRequests,
     Unauthorized,
 )
-
-TYPE_BASE = "https://gagarin.fyodorov.ai/problems/"
-CONTENT_TYPE = "application/problem+json"
-
-
-def document(problem: Problem) -> dict[str, Any]:
-    """The problem document."""
-    made: dict[str, Any] = {
-        "type": TYPE_BASE + problem.slug,
-        "title": problem.title,
-        "status": problem.status,
-        "detail": problem.detail,
-    }
-    if problem.errors:
-        made["errors"] = [{"pointer": where, "detail": what} for where, what in problem.errors]
-    return made | problem.more
-
-
-def response(problem: Problem) -> web.Response:
-    """The HTTP response."""
-    answer = web.Response(
-        status=problem.status,
-        body=msgspec.json.encode(document(problem)),
-        headers={**problem.headers, "Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"},
-    )
-    if problem.close:
-        answer.force_close()
-    return answer
-
-
-def malformed(detail: str) -> Problem:
-    """The body cannot be read."""
-    return Problem(400, "malformed-body", "The body cannot be read", detail)
+from gagarin.serving.errors import Problem
 
 
 def invalid(faults: Sequence[tuple[str, str]]) -> Problem:
     """The body can be read, and is wrong in these places."""
     detail = "; ".join(f"{where}: {what}" if where else what for where, what in faults)
     return Problem(422, "invalid-field", "A field is wrong", detail, errors=faults)
-
-
-def invalid_query(name: str, what: str) -> Problem:
-    """A query parameter is wrong."""
-    detail = f"{name}: {what}"
-    return Problem(400, "invalid-query", "A query parameter is wrong", detail, errors=((name, what),))
-
-
-def invalid_header(name: str, what: str) -> Problem:
-    """A request header is wrong."""
-    return Problem(400, "invalid-header", "A header is wrong", f"{name}: {what}", errors=((name, what),))
-
-
-def body_too_large(limit: int) -> Problem:
-    """More bytes than are taken."""
-    detail = f"the body is longer than {limit} bytes"
-    return Problem(413, "body-too-large", "The body is too large", detail, close=True)
-
-
-def body_too_slow(seconds: float) -> Problem:
-    """The body did not arrive."""
-    detail = f"the body did not arrive within {seconds:g} s"
-    return Problem(408, "body-too-slow", "The body did not arrive in time", detail, close=True)
 
 
 def no_token() -> Problem:
@@ -138,19 +79,6 @@ def not_found(kind: str, namespace: str, name: str) -> Problem:
     return Problem(404, "not-found", f"There is no such {kind}", detail)
 
 
-def no_such_route(path: str) -> Problem:
-    """404 of the router."""
-    return Problem(404, "no-such-route", "There is nothing here", f"there is nothing at {path[:256]}")
-
-
-def method_not_allowed(method: str, path: str, allowed: Iterable[str]) -> Problem:
-    """405 of the router."""
-    names = ", ".join(sorted(allowed))
-    detail = f"{method[:32]} is not possible at {path[:256]}; possible: {names}"
-    headers = {"Allow": names}
-    return Problem(405, "method-not-allowed", "The method is not possible here", detail, headers=headers)
-
-
 def users_gone() -> Problem:
     """/users: accounts are the cluster's."""
     detail = (
@@ -168,13 +96,6 @@ def no_tool_call(name: str) -> Problem:
         "whose Agent has the Tool"
     )
     return Problem(501, "no-tool-call", "Tools are called by agents only", detail)
-
-
-def upgrade_needed() -> Problem:
-    """/ws without a handshake (RFC 6455, section 4.2.1)."""
-    detail = "this is a WebSocket: ask with `Connection: Upgrade`, `Upgrade: websocket` and version 13"
-    headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
-    return Problem(426, "upgrade-needed", "A WebSocket handshake is needed", detail, headers=headers)
 
 
 def unreachable(namespace: str, name: str) -> Problem:
@@ -202,11 +123,6 @@ def not_permitted() -> Problem:
     """The gateway itself lacks a right."""
     detail = "the gateway cannot get a token for the Instance; its log says why"
     return Problem(503, "gateway-not-permitted", "The gateway is not set up", detail)
-
-
-def internal() -> Problem:
-    """A bug of ours; the log has the trace."""
-    return Problem(500, "internal", "The gateway made a mistake", "the gateway's log says what happened")
 
 
 def refused(error: KubeError) -> Problem:

@@ -6,8 +6,6 @@ to be ready: what an unreachable API server means, each answer says.
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import ssl
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,22 +13,21 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from gagarin.gateway import ops
 from gagarin.gateway.app import Gateway
-from gagarin.gateway.errors import StartError
-from gagarin.gateway.logs import Log
 from gagarin.gateway.metrics import Metrics
 from gagarin.gateway.settings import Settings
 from gagarin.kube.client import KubeClient
 from gagarin.kube.endpoint import Endpoint, from_kubeconfig, in_cluster
 from gagarin.kube.errors import EndpointError
-
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+from gagarin.serving import ops
+from gagarin.serving.errors import StartError
+from gagarin.serving.logs import Log
+from gagarin.serving.signals import stop_event
 
 
 async def serve(settings: Settings, log: Log) -> None:
     """Run until a signal. Raises `StartError` if it cannot begin."""
-    stop = _stop_event()
+    stop = stop_event()
     metrics = Metrics()
     endpoint = _endpoint(settings)
     async with AsyncExitStack() as stack:
@@ -38,7 +35,7 @@ async def serve(settings: Settings, log: Log) -> None:
         session = await stack.enter_async_context(pod_session(settings.instance_ca_file))
         namespace = settings.namespace or endpoint.namespace
         gateway = Gateway(settings, client, session, namespace, log, metrics)
-        ops_app = ops.application(metrics, lambda: "draining" if stop.is_set() else None)
+        ops_app = ops.application(metrics.text, lambda: "draining" if stop.is_set() else None)
         ops_runner = await _listening(ops_app, 0.1, stack)
         runner = await _listening(gateway.application(), settings.drain_seconds, stack)
         ports = {
@@ -48,21 +45,6 @@ async def serve(settings: Settings, log: Log) -> None:
         log.event("info", "ready to serve", host=settings.host, **ports)
         await stop.wait()
         log.event("info", "draining", seconds=settings.drain_seconds)
-
-
-def _stop_event() -> asyncio.Event:
-    """Set by the first signal; the second one has its default effect."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def stop_once() -> None:
-        stop.set()
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
-
-    for number in SIGNALS:
-        loop.add_signal_handler(number, stop_once)
-    return stop
 
 
 def _endpoint(settings: Settings) -> Endpoint:

@@ -16,6 +16,7 @@ from gagarin.gateway import body, problems
 from gagarin.gateway.body import Bounds
 from gagarin.gateway.destinations import Destination, Destinations
 from gagarin.gateway.metrics import Metrics
+from gagarin.serving.problems import no_such_route
 
 CONNECT_SECONDS = 5.0
 WRITE_BUFFER = 16 * 1024
@@ -53,7 +54,7 @@ class Relay:
         if conversation is None:
             return await self._relayed(request, request.method, "/conversations")
         if not _CONVERSATION.fullmatch(conversation):  # it becomes a part of another path
-            raise problems.no_such_route(request.path)
+            raise no_such_route(request.path)
         return await self._relayed(request, request.method, f"/conversations/{conversation}")
 
     async def _relayed(

@@ -13,13 +13,13 @@ from gagarin.core.objects import Object
 from gagarin.gateway import answers, body, paging, problems, writing
 from gagarin.gateway.body import Bounds
 from gagarin.gateway.callers import Caller, Callers, named
-from gagarin.gateway.errors import Problem
 from gagarin.gateway.forms import RESOURCES, converted, form
 from gagarin.gateway.rows import row
 from gagarin.gateway.updates import update
 from gagarin.kube.client import KubeClient
 from gagarin.kube.errors import KubeError, NotFound
 from gagarin.kube.resources import AGENT, Resource
+from gagarin.serving.errors import Problem
 
 
 async def found(client: KubeClient, resource: Resource, namespace: str, name: str) -> Object:

@@ -17,19 +17,18 @@ from aiohttp import WSMsgType, web
 
 from gagarin.gateway import problems
 from gagarin.gateway.destinations import Destination, Destinations
-from gagarin.gateway.errors import Problem
 from gagarin.gateway.metrics import Metrics
 from gagarin.gateway.relay import CONNECT_SECONDS
+from gagarin.serving.errors import Problem
+from gagarin.serving.problems import upgrade_needed
+from gagarin.serving.subprotocols import PROTOCOL, offered_token
 
-PROTOCOL = "gagarin.v1"
-BEARER = "bearer."
 PING_SECONDS = 20.0
 CLOSE_SECONDS = 5.0
 MAX_FROM_POD = 64 * 1024 * 1024  # a history comes in one message
 NORMAL, GOING_AWAY, BROKEN, EXPIRED = 1000, 1012, 1011, 4401
 # "No code" and "no closing at all": codes that no close frame has (RFC 6455, section 7.4.1).
 _NEVER_SENT: dict[int | None, int] = {1005: NORMAL, 1006: BROKEN}
-_PROTOCOLS = "Sec-WebSocket-Protocol"
 Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
 
 
@@ -67,7 +66,7 @@ class Sockets:
             max_msg_size=self._max_bytes,
         )
         if not socket.can_prepare(request):
-            raise problems.upgrade_needed()
+            raise upgrade_needed()
         with self._metrics.relays.track_inprogress():
             pod = await self._connected(request, destination)
             try:
@@ -146,15 +145,9 @@ async def _passed(source: Socket, target: Socket) -> None:
 
 def authorization_of(request: web.Request) -> str:
     """The Authorization header, or what stands for it among the subprotocols. Raises `Problem` 400."""
-    lines = request.headers.getall(_PROTOCOLS, ())
-    offers = [offer.strip() for line in lines for offer in line.split(",")]
-    tokens = [offer.removeprefix(BEARER) for offer in offers if offer.startswith(BEARER)]
-    if offers and (len(lines) > 1 or PROTOCOL not in offers or len(tokens) > 1):
-        raise problems.invalid_header(
-            _PROTOCOLS, f"offer `{PROTOCOL}`, and with it at most one `{BEARER}TOKEN`"
-        )
+    token = offered_token(request)
     header: str = request.headers.get("Authorization", "")
-    return header or (f"Bearer {tokens[0]}" if tokens else "")
+    return header or (f"Bearer {token}" if token else "")
 
 
 def expiry(authorization: str) -> float:

@@ -17,11 +17,11 @@ import msgspec
 
 from gagarin.core.objects import Object, key_of
 from gagarin.gateway import problems
-from gagarin.gateway.errors import Problem
 from gagarin.gateway.forms import Converted
 from gagarin.kube.client import KubeClient
 from gagarin.kube.errors import KubeError
 from gagarin.kube.resources import BY_KIND, Resource
+from gagarin.serving.errors import Problem
 
 FIELD_MANAGER = "gagarin-gateway"
 AT_ONCE = 8  # dry runs of a configuration

@@ -16,6 +16,7 @@ from gagarin.gateway.forms import RESOURCES, SECTIONS
 from gagarin.gateway.forms import configuration as converted
 from gagarin.gateway.rows import AgentRow, InstanceRow, ModelRow, ProviderRow, ToolRow, row
 from gagarin.kube.errors import KubeError
+from gagarin.serving.problems import no_such_route
 
 YAML = "application/x-yaml"
 
@@ -56,7 +57,7 @@ class YamlRoutes:
         caller, namespace = self._caller(request)
         section = request.match_info["kind"]
         if section not in RESOURCES:
-            raise problems.no_such_route(request.path)
+            raise no_such_route(request.path)
         return await _written({section: await self._listed(caller, namespace, section)})
 
     def _caller(self, request: web.Request) -> tuple[Caller, str]:

@@ -18,8 +18,8 @@ import msgspec
 
 from gagarin.server.auth.identity import Owner
 from gagarin.server.errors import HistoryUnavailable
-from gagarin.server.logs import Log
 from gagarin.server.wire import Usage
+from gagarin.serving.logs import Log
 
 DAY = 86_400.0
 KEPT_DAYS = 100

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from aiohttp import web
 
 from gagarin.core.config import Limits
-from gagarin.server import body
 from gagarin.server.auth.authority import Verb
 from gagarin.server.auth.gate import Gate, Headers
 from gagarin.server.auth.identity import Caller
+from gagarin.server.body import most_bytes
 from gagarin.server.limits import ChatSlots
 from gagarin.server.metrics import Metrics
 from gagarin.server.observe import TRACE
+from gagarin.serving.body import read
 
 # A dialogue that the client keeps is sent whole with each question.
 DIALOGUE_BYTES = 4 * 1024 * 1024
@@ -35,7 +36,7 @@ class Admission:
         self._slots = ChatSlots(limits.max_concurrent_chats)
         self.headers = headers
         self.max_chars = limits.max_input_chars
-        self.max_bytes = body.most_bytes(limits.max_input_chars)
+        self.max_bytes = most_bytes(limits.max_input_chars)
         self.max_dialogue_bytes = max(DIALOGUE_BYTES, self.max_bytes)
 
     async def admit(self, request: web.Request, verb: Verb, headers: Headers | None = None) -> Caller:
@@ -47,7 +48,7 @@ class Admission:
 
     async def body(self, request: web.Request, max_bytes: int) -> bytes:
         """The whole body. Raises `Problem` 400, 408, 413."""
-        return await body.read(request, self._body_timeout, max_bytes)
+        return await read(request, self._body_timeout, max_bytes)
 
     @contextmanager
     def chat(self, caller: Caller) -> Iterator[None]:

@@ -20,7 +20,6 @@ from gagarin.server.chat import Chats
 from gagarin.server.chatroutes import ChatRoutes
 from gagarin.server.history.store import Store
 from gagarin.server.historyroutes import HistoryRoutes
-from gagarin.server.logs import Log
 from gagarin.server.metrics import Metrics
 from gagarin.server.observe import Observer
 from gagarin.server.openaiapi.routes import OpenAiRoutes
@@ -28,6 +27,7 @@ from gagarin.server.openapi import JSON, Answer, Operation, Route, Schema
 from gagarin.server.resume import Streams
 from gagarin.server.tracing import PASS_ON, Tracing
 from gagarin.server.websocket import Sockets
+from gagarin.serving.logs import Log
 
 
 class Waits(Protocol):

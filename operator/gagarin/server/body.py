@@ -1,20 +1,19 @@
-"""A request's body, read within bounds and checked: what is wrong with it, and where.
+"""What a request's body says, checked: what is wrong with it, and where.
 
 Unknown fields are refused, because a misspelt one would be ignored in silence.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Annotated, TypeVar
 
 import msgspec
-from aiohttp import web
 from msgspec import Meta
 
 from gagarin.server import problems
-from gagarin.server.errors import Problem
+from gagarin.serving.errors import Problem
+from gagarin.serving.problems import malformed
 
 T = TypeVar("T")
 
@@ -43,30 +42,6 @@ def most_bytes(max_input_chars: int) -> int:
     return max_input_chars * BYTES_PER_CHARACTER + OTHER_BYTES
 
 
-async def read(request: web.Request, seconds: float, max_bytes: int) -> bytes:
-    """The whole body. Raises `Problem` 413, 408 and 400."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await _collected(request, max_bytes)
-    except TimeoutError as error:
-        raise problems.body_too_slow(seconds) from error
-    except (web.RequestPayloadError, ValueError) as error:
-        raise problems.malformed("the body's encoding is broken") from error
-
-
-async def _collected(request: web.Request, max_bytes: int) -> bytes:
-    """A length that is announced is judged before anything is read; a compressed body by what it unfolds
-    to."""
-    if (request.content_length or 0) > max_bytes:
-        raise problems.body_too_large(max_bytes)
-    collected = bytearray()
-    async for part in request.content.iter_any():
-        collected += part
-        if len(collected) > max_bytes:
-            raise problems.body_too_large(max_bytes)
-    return bytes(collected)
-
-
 def question(body: bytes | str, max_input_chars: int) -> Question:
     """The question in a body. Raises `Problem` 400 or 422, naming the field."""
     found = decoded(_decoder, body)
@@ -81,9 +56,9 @@ def decoded(decoder: msgspec.json.Decoder[T], body: bytes | str) -> T:
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from error
     except UnicodeError as error:
-        raise problems.malformed("a text in it is not UTF-8") from error
+        raise malformed("a text in it is not UTF-8") from error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise problems.malformed(str(error)) from error
+        raise malformed(str(error)) from error
 
 
 def check_text(where: str, text: str, max_chars: int) -> None:

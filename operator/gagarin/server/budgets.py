@@ -18,7 +18,7 @@ from gagarin.core.config import Limits
 from gagarin.server import problems
 from gagarin.server.accounts import DAY, DELAY, Accounts, DayUsage, Ledger, Spent, day_of
 from gagarin.server.auth.identity import Caller, Owner
-from gagarin.server.logs import Log
+from gagarin.serving.logs import Log
 
 MINUTE = 60.0
 MOST_CALLERS = 10_000  # whose rate is known; beyond it, those that were idle longest start anew

@@ -13,8 +13,8 @@ import ssl
 from pathlib import Path
 
 from gagarin.core.config import ServerTls
-from gagarin.server.errors import StartError
-from gagarin.server.logs import Log
+from gagarin.serving.errors import StartError
+from gagarin.serving.logs import Log
 
 LOOK_SECONDS = 2.0
 

@@ -19,11 +19,11 @@ from gagarin.server.auth.identity import Caller
 from gagarin.server.budgets import Budgets
 from gagarin.server.errors import ProviderError
 from gagarin.server.history.store import Held, Store, Turn
-from gagarin.server.logs import Log
 from gagarin.server.metrics import Metrics
 from gagarin.server.rounds import Asked, Bill, Rounds
 from gagarin.server.turns import Dialogue, Output, Question
 from gagarin.server.wire import Message
+from gagarin.serving.logs import Log
 
 
 class _Kept:

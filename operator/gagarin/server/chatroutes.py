@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from gagarin.server import body, problems, replies, requestheaders
+from gagarin.server import body, replies, requestheaders
 from gagarin.server.admission import Admission
 from gagarin.server.auth.identity import Caller
 from gagarin.server.chat import Chats
-from gagarin.server.logs import Log
 from gagarin.server.observe import TRACE, Streamed, told
 from gagarin.server.openapi import EVENTS, JSON, Answer, Operation, Parameter, Route
 from gagarin.server.replies import TextStream
 from gagarin.server.resume import Streams
 from gagarin.server.turns import Question
+from gagarin.serving.logs import Log
+from gagarin.serving.problems import invalid_header
 
 LAST_EVENT_ID = "Last-Event-ID"
 PROBLEMS = (400, 404, 408, 413, 422, 429, 502, 504)
@@ -123,7 +124,7 @@ class ChatRoutes:
         caller = await self._admission.admit(request, "create")
         event = request.headers.get(LAST_EVENT_ID)
         if event is None:
-            raise problems.invalid_header(LAST_EVENT_ID, "it is missing; a new answer is asked for with POST")
+            raise invalid_header(LAST_EVENT_ID, "it is missing; a new answer is asked for with POST")
         return await self._streams.resume(request, caller.owner, event)
 
     async def _answer(

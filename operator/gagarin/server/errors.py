@@ -1,8 +1,6 @@
-"""What can go wrong in the chat server.
+"""What can go wrong in the chat server, beside what can in any service (`gagarin.serving.errors`).
 
     ServerError
-    |- StartError            the process cannot start: a setting, the configuration or a file is wrong; exit 2
-    |- Problem               an answer of 4xx or 5xx to the caller, as an RFC 9457 document (see `problems`)
     |- ProviderError         a model provider failed: unreachable, slow, refusing, or talking nonsense
     |- SecretUnreadable      a file of the secrets folder is not there
     |- TokenRefused          the bearer token is not one that this Instance takes
@@ -18,43 +16,11 @@ None of their messages holds a key, a token, a prompt or an answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 
 class ServerError(Exception):
     """Everything below."""
-
-
-class StartError(ServerError):
-    """The message names the setting, the field or the file, and says what is wrong with it."""
-
-
-class Problem(ServerError):
-    """`slug` ends the problem type's URI, `errors` are (JSON pointer or header name, what is wrong there).
-
-    `close` asks for the connection to be closed, because the rest of the request was not read.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        slug: str,
-        title: str,
-        detail: str,
-        *,
-        errors: tuple[tuple[str, str], ...] = (),
-        headers: Mapping[str, str] | None = None,
-        close: bool = False,
-    ) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.slug = slug
-        self.title = title
-        self.detail = detail
-        self.errors = errors
-        self.headers = dict(headers or {})
-        self.close = close
 
 
 ProviderFault = Literal["unreachable", "timeout", "status", "nonsense", "interrupted", "no_key"]

@@ -14,6 +14,7 @@ from gagarin.server.budgets import Budgets
 from gagarin.server.history import export
 from gagarin.server.history.store import Conversation, Page, Store
 from gagarin.server.openapi import JSON, Answer, Operation, Parameter, Route
+from gagarin.serving.problems import invalid_query
 
 MAX_PAGE = 1000
 PAGE = 100
@@ -137,7 +138,7 @@ class HistoryRoutes:
         try:
             page = await self._store.page(caller.owner, _limit(request), request.query.get("before"))
         except ValueError as error:
-            raise problems.invalid_query("before", "it is not what an earlier page gave") from error
+            raise invalid_query("before", "it is not what an earlier page gave") from error
         return self._json(page)
 
     async def read(self, request: web.Request) -> web.StreamResponse:
@@ -195,7 +196,7 @@ def _limit(request: web.Request) -> int:
 def _whole(request: web.Request, name: str, most: int) -> int:
     text = request.query[name]
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= most):
-        raise problems.invalid_query(name, f"a whole number from 1 to {most}")
+        raise invalid_query(name, f"a whole number from 1 to {most}")
     return int(text)
 
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import Handler
 
-from gagarin.server.errors import StartError
+from gagarin.serving.errors import StartError
 
 CUT_SECONDS = 0.5  # what a handler gets to end after it was cut off
 # Of each connection: what one slow reader or one eager writer can make the kernel and this process hold.

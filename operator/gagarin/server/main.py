@@ -14,10 +14,10 @@ from pathlib import Path
 from gagarin.core import config as configuration
 from gagarin.core.config import Config, ConfigError
 from gagarin.server import settings as options
-from gagarin.server.errors import StartError
-from gagarin.server.logs import Log
 from gagarin.server.process import serve
 from gagarin.server.settings import Settings
+from gagarin.serving.errors import StartError
+from gagarin.serving.logs import Log
 
 CANNOT_START = 2
 

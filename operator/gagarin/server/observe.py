@@ -15,14 +15,15 @@ from aiohttp.typedefs import Handler
 
 from gagarin.server import problems
 from gagarin.server.answers import Answered
-from gagarin.server.errors import HistoryUnavailable, Problem
-from gagarin.server.logs import Log
+from gagarin.server.errors import HistoryUnavailable
 from gagarin.server.metrics import Metrics
 from gagarin.server.openaiapi import faults
 from gagarin.server.tracing import PASS_ON, Span, Tracing
 from gagarin.server.turns import Output
-
-CLIENT_GONE = 499  # nobody is left to send a status to; nginx' number for it
+from gagarin.serving.errors import Problem
+from gagarin.serving.logs import Log
+from gagarin.serving.problems import internal, problem_response
+from gagarin.serving.requests import CLIENT_GONE, cut, problem_of_router, route_of
 
 
 @dataclass(slots=True)
@@ -87,12 +88,10 @@ def problem_of(error: Exception, request: web.Request, log: Log) -> Problem:
     if isinstance(error, HistoryUnavailable):
         log.event("error", "the history is not available", reason=str(error))
         return problems.history_unavailable()
-    if isinstance(error, web.HTTPMethodNotAllowed):
-        return problems.method_not_allowed(request.method, request.path, error.allowed_methods)
-    if isinstance(error, web.HTTPNotFound):
-        return problems.no_such_route(request.path)
+    if (routed := problem_of_router(error, request)) is not None:
+        return routed
     log.failure("a request failed because of a mistake in the server", error)
-    return problems.internal()
+    return internal()
 
 
 class Observer:
@@ -126,12 +125,11 @@ class Observer:
             problem = problem_of(error, request, self._log)
             trace.problem = problem.slug
             if request.writer.output_size:
-                _cut(request)
-            return faults.response(problem) if request.path.startswith("/v1/") else problems.response(problem)
+                cut(request)
+            return faults.response(problem) if request.path.startswith("/v1/") else problem_response(problem)
 
     def _record(self, request: web.Request, trace: Trace, status: int, seconds: float, span: Span) -> None:
-        resource = request.match_info.route.resource
-        route = resource.canonical if resource is not None else "other"
+        route = route_of(request)
         self._metrics.answered(route, status, seconds)
         self._metrics.failed(trace.problem)
         name = f"{request.method[:32]} {route}"
@@ -143,10 +141,3 @@ class Observer:
             duration_ms=round(seconds * 1000, 3),
             **trace.fields(),
         )
-
-
-def _cut(request: web.Request) -> None:
-    """Part of an answer is out: an error can no longer be told, but a broken answer must not look whole."""
-    if request.transport is not None:
-        request.transport.abort()
-    raise ConnectionResetError("the answer broke off")

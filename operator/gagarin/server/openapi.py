@@ -16,7 +16,7 @@ from aiohttp import web
 from gagarin.server.auth.authority import Verb
 from gagarin.server.auth.gate import END_USER_HEADER, MAX_END_USER
 from gagarin.server.openaiapi.faults import ErrorBody
-from gagarin.server.problems import CONTENT_TYPE, ProblemDocument
+from gagarin.serving.problems import CONTENT_TYPE, ProblemDocument
 
 JSON = "application/json"
 EVENTS = "text/event-stream"

@@ -1,91 +1,18 @@
-"""Every answer of 4xx and 5xx, each as one function, and how it is written (RFC 9457).
-
-A document says what was wrong (`title`, `detail`) and where (`errors` with a JSON pointer into the body, or a
-header's name). `type` is an identifier, not a page. Nothing internal is in it: no address, no key, no trace.
-"""
+"""The answers of 4xx and 5xx that only a chat server gives, each as one function; what any service answers is
+in `gagarin.serving.problems`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-import msgspec
-from aiohttp import web
-
-from gagarin.server.errors import Problem, ProviderError
-
-TYPE_BASE = "https://gagarin.fyodorov.ai/problems/"
-CONTENT_TYPE = "application/problem+json"
-
-
-class FieldError(msgspec.Struct, frozen=True):
-    """What is wrong in one place: a JSON pointer into the body, or the name of a header or query
-    parameter."""
-
-    pointer: str
-    detail: str
-
-
-class ProblemDocument(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The body of an error (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: tuple[FieldError, ...] = ()
-
-
-def document(problem: Problem) -> ProblemDocument:
-    """The problem document."""
-    errors = tuple(FieldError(where, what) for where, what in problem.errors)
-    return ProblemDocument(TYPE_BASE + problem.slug, problem.title, problem.status, problem.detail, errors)
-
-
-def response(problem: Problem) -> web.Response:
-    """The HTTP response."""
-    answer = web.Response(
-        status=problem.status,
-        body=msgspec.json.encode(document(problem)),
-        headers={**problem.headers, "Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"},
-    )
-    if problem.close:
-        answer.force_close()
-    return answer
-
-
-def malformed(detail: str) -> Problem:
-    """The body is not JSON, or not UTF-8."""
-    return Problem(400, "malformed-body", "The body is not JSON", detail)
+from gagarin.server.errors import ProviderError
+from gagarin.serving.errors import Problem
 
 
 def invalid(where: str, what: str) -> Problem:
     """The body is JSON, and one field of it is wrong. `where` is a JSON pointer such as `#/input`."""
     return Problem(422, "invalid-field", "A field is wrong", f"{where}: {what}", errors=((where, what),))
-
-
-def invalid_header(name: str, what: str) -> Problem:
-    """A request header is wrong."""
-    return Problem(400, "invalid-header", "A header is wrong", f"{name}: {what}", errors=((name, what),))
-
-
-def invalid_query(name: str, what: str) -> Problem:
-    """A query parameter is wrong."""
-    return Problem(
-        400, "invalid-query", "A query parameter is wrong", f"{name}: {what}", errors=((name, what),)
-    )
-
-
-def body_too_large(limit: int) -> Problem:
-    """More bytes than any valid body has."""
-    detail = f"the body is longer than {limit} bytes"
-    return Problem(413, "body-too-large", "The body is too large", detail, close=True)
-
-
-def body_too_slow(seconds: float) -> Problem:
-    """The body did not arrive."""
-    detail = f"the body did not arrive within {seconds:g} s"
-    return Problem(408, "body-too-slow", "The body did not arrive in time", detail, close=True)
 
 
 def unauthorized(detail: str) -> Problem:
@@ -139,19 +66,6 @@ def unknown_conversation(conversation: str) -> Problem:
     """There is no such conversation of this caller (others' conversations look the same)."""
     detail = f"there is no conversation {conversation[:64]!r} of yours"
     return Problem(404, "unknown-conversation", "There is no such conversation", detail)
-
-
-def no_such_route(path: str) -> Problem:
-    """404 of the router."""
-    return Problem(404, "no-such-route", "There is nothing here", f"there is nothing at {path[:256]}")
-
-
-def method_not_allowed(method: str, path: str, allowed: Iterable[str]) -> Problem:
-    """405 of the router."""
-    names = ", ".join(sorted(allowed))
-    detail = f"{method[:32]} is not possible at {path[:256]}; possible: {names}"
-    headers = {"Allow": names}
-    return Problem(405, "method-not-allowed", "The method is not possible here", detail, headers=headers)
 
 
 def too_many_chats(taken: int) -> Problem:
@@ -209,13 +123,6 @@ def events_gone(event: str) -> Problem:
     return Problem(410, "events-gone", "The stream has gone too far to be resumed", detail)
 
 
-def upgrade_needed() -> Problem:
-    """/ws without a handshake (RFC 6455, section 4.2.1)."""
-    detail = "this is a WebSocket: ask with `Connection: Upgrade`, `Upgrade: websocket` and version 13"
-    headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
-    return Problem(426, "upgrade-needed", "A WebSocket handshake is needed", detail, headers=headers)
-
-
 def too_slow(seconds: float) -> Problem:
     """The whole answer took longer than the Agent's limit."""
     detail = f"the answer was not complete within {seconds:g} s (limits.requestTimeout of the Agent)"
@@ -242,8 +149,3 @@ def answer_misfit(finish: str, faults: Sequence[str]) -> Problem:
     detail = "the model's answer does not fit responseSchema of the Agent" + ended.get(finish, "")
     errors = tuple(("responseSchema", fault) for fault in faults)
     return Problem(502, "answer-misfit", "The answer does not fit its schema", detail, errors=errors)
-
-
-def internal() -> Problem:
-    """A bug of ours; the log has the trace."""
-    return Problem(500, "internal", "The server made a mistake", "the server's log says what happened")

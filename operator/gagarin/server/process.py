@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine
@@ -23,7 +22,7 @@ from gagarin.core.config import Config
 from gagarin.kube.client import KubeClient
 from gagarin.kube.endpoint import Endpoint
 from gagarin.kube.errors import EndpointError
-from gagarin.server import egress, ops, wire
+from gagarin.server import egress, wire
 from gagarin.server.app import ChatApi
 from gagarin.server.auth.access import Access
 from gagarin.server.auth.authority import KubeAuthority
@@ -34,12 +33,11 @@ from gagarin.server.auth.tokens import TokenVerifier, Verifier, issuer_of
 from gagarin.server.budgets import Budgets
 from gagarin.server.certificate import Certificate
 from gagarin.server.chat import Chats
-from gagarin.server.errors import StartError, TokenRefused
+from gagarin.server.errors import TokenRefused
 from gagarin.server.history.choice import Choice, choose
 from gagarin.server.history.store import Store
 from gagarin.server.knowledge.library import knowledge_of
 from gagarin.server.listeners import Listener
-from gagarin.server.logs import Log
 from gagarin.server.metrics import Metrics
 from gagarin.server.prompt import Prompt
 from gagarin.server.provider import ModelClient
@@ -49,6 +47,10 @@ from gagarin.server.settings import Settings
 from gagarin.server.tools.configured import Workshop
 from gagarin.server.tools.toolset import Toolset
 from gagarin.server.tracing import Tracing, tracing_of
+from gagarin.serving import ops
+from gagarin.serving.errors import StartError
+from gagarin.serving.logs import Log
+from gagarin.serving.signals import stop_event
 
 DRAIN_MARGIN = 5.0  # seconds beyond the longest possible answer
 # A thread that wants to go on waits this long for one that computes. With Python's 5 ms, the history's thread
@@ -56,7 +58,6 @@ DRAIN_MARGIN = 5.0  # seconds beyond the longest possible answer
 SWITCH_SECONDS = 0.0005
 # What may wait of one reply that is read slower than it is written: in the kernel, and again in this process.
 PROVIDER_BUFFER = 32 * 1024
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class _Auth(NamedTuple):
@@ -80,7 +81,7 @@ class _State:
 async def serve(settings: Settings, config: Config, log: Log) -> None:
     """Run until a signal. Raises `StartError` if it cannot begin."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    stop = _stop_event()
+    stop = stop_event()
     metrics = Metrics()
     async with AsyncExitStack() as stack:
         tracing = tracing_of(config)
@@ -101,27 +102,12 @@ async def serve(settings: Settings, config: Config, log: Log) -> None:
         state = _State(auth.verifier)
         certificate = Certificate(config.tls, settings.secrets, log) if config.tls else None
         chat_listener = Listener(api.application(), api.drain)
-        ops_listener = Listener(ops.application(metrics, state.unready))
+        ops_listener = Listener(ops.application(metrics.text, state.unready))
         stack.push_async_callback(ops_listener.drain, 0)
         await _announce(settings, config, log, chat_listener, ops_listener, certificate)
         await _until(stop, auth.verifier.keep_fresh(), *_fresh(certificate))
         state.draining = True
         await _drain(chat_listener, _drain_seconds(settings, config), log)
-
-
-def _stop_event() -> asyncio.Event:
-    """Set by the first signal; the second one has its default effect."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def stop_once() -> None:
-        stop.set()
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
-
-    for number in SIGNALS:
-        loop.add_signal_handler(number, stop_once)
-    return stop
 
 
 def _budgets(config: Config, history: Choice, log: Log) -> Budgets:

@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from aiohttp import web
 
-from gagarin.server import problems, sse
+from gagarin.server import sse
 from gagarin.server.answers import Answered, SourceUse, ToolUse
-from gagarin.server.errors import Problem
 from gagarin.server.observe import TRACE
 from gagarin.server.turns import ToolEvent
 from gagarin.server.wire import Usage
+from gagarin.serving.errors import Problem
+from gagarin.serving.problems import problem_document
 
 CONVERSATION_HEADER = "Gagarin-Conversation"
 # What may wait in this process for one slow reader, beside the kernel's buffer; then the model waits too.
@@ -117,7 +118,7 @@ class EventWriter:
 
     async def fail(self, problem: Problem) -> None:
         """The answer broke off."""
-        await self._send(self._event("error", problems.document(problem)))
+        await self._send(self._event("error", problem_document(problem)))
 
     def _event(self, name: str, data: object) -> bytes:
         self.last += 1

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from gagarin.server import problems
 from gagarin.server.turns import Idempotency, Origin
+from gagarin.serving.problems import invalid_header
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 DEPTH = "Gagarin-Depth"
@@ -25,7 +26,7 @@ def origin(request: web.Request) -> Origin:
     """Where the request comes from. Raises `Problem` 400, and 422 when too many agents called each other."""
     text = request.headers.get(DEPTH, "0")
     if not (text.isascii() and text.isdigit() and len(text) <= _DEPTH_DIGITS):
-        raise problems.invalid_header(DEPTH, "it is not a small whole number")
+        raise invalid_header(DEPTH, "it is not a small whole number")
     if (depth := int(text)) > MAX_DEPTH:
         raise problems.agent_depth(MAX_DEPTH)
     return Origin(depth)
@@ -37,5 +38,5 @@ def idempotency(request: web.Request, body: bytes) -> Idempotency | None:
     if key is None:
         return None
     if not 0 < len(key) <= MAX_KEY or not (key.isascii() and key.isprintable()):
-        raise problems.invalid_header(IDEMPOTENCY_KEY, f"1 to {MAX_KEY} printable ASCII characters")
+        raise invalid_header(IDEMPOTENCY_KEY, f"1 to {MAX_KEY} printable ASCII characters")
     return Idempotency(key, sha256(body).digest())

@@ -21,7 +21,6 @@ from gagarin.server.auth.identity import Caller
 from gagarin.server.errors import ProviderError
 from gagarin.server.history import window
 from gagarin.server.knowledge.passages import Knowledge, Passage
-from gagarin.server.logs import Log
 from gagarin.server.prompt import Prompt
 from gagarin.server.provider import ModelClient
 from gagarin.server.replystream import ReplyStream
@@ -33,6 +32,7 @@ from gagarin.server.tools.toolset import Offered, Prepared, Toolset
 from gagarin.server.turns import Origin, Output, ToolEvent
 from gagarin.server.voices import GAP, Begin, Checked, Silent, Spoken, Voice
 from gagarin.server.wire import CallsMessage, Message, Offer, Reply, ResultMessage, Sent, Usage
+from gagarin.serving.logs import Log
 
 LAST_ROUND = "\n\n[No more functions can be called. Answer now, with what is known.]"
 

@@ -9,17 +9,15 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import msgspec
 
-from gagarin.server.errors import StartError
-from gagarin.server.logs import LEVELS
+from gagarin.serving.logs import LEVELS
+from gagarin.serving.options import PREFIX, Options, level, port, seconds
 
-ENVIRONMENT_PREFIX = "GAGARIN_"
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
@@ -45,43 +43,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     termination_log: Path
 
 
-class _Parser(argparse.ArgumentParser):
-    """Raises instead of leaving the process, so that the reason also reaches the termination log."""
-
-    def error(self, message: str) -> NoReturn:
-        raise StartError(message)
-
-
 def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings. Raises `StartError`, naming the option; `--help` ends the process."""
-    options = _parser(environment).parse_args(arguments)
-    return Settings(**vars(options))
+    return Settings(**_options(environment).parse(arguments))
 
 
 def termination_log(environment: Mapping[str, str] = os.environ) -> Path:
     """Where a fatal error goes that happens before there are settings."""
-    return Path(environment.get(f"{ENVIRONMENT_PREFIX}TERMINATION_LOG", "/dev/termination-log"))
+    return Path(environment.get(f"{PREFIX}TERMINATION_LOG", "/dev/termination-log"))
 
 
-def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python3 -m gagarin.server",
-        description="The chat server of one Instance.",
-        epilog=f"Each option is also an environment variable: --ops-port is {ENVIRONMENT_PREFIX}OPS_PORT.",
-        allow_abbrev=False,
-    )
-
-    def add(option: str, default: str | None, kind: Callable[[str], Any], text: str) -> None:
-        variable = ENVIRONMENT_PREFIX + option[2:].replace("-", "_").upper()
-        given = _from_environment(variable, environment, kind)
-        parser.add_argument(
-            option,
-            default=default if given is None else given,
-            type=kind,
-            metavar="VALUE",
-            help=f"{text} ({default})",
-        )
-
+def _options(environment: Mapping[str, str]) -> Options:
+    options = Options("python3 -m gagarin.server", "The chat server of one Instance.", environment)
+    add = options.add
     add("--config", "/etc/gagarin/agent.json", Path, "the configuration file")
     add("--secrets", "/var/run/secrets/gagarin", Path, "folder of the Secrets' files")
     add("--tokens", "/var/run/secrets/gagarin-tokens", Path, "folder of our own tokens for other Instances")
@@ -89,8 +63,8 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--knowledge", "/etc/gagarin-knowledge", Path, "folder of the documents of ConfigMaps")
     add("--data", "/var/lib/gagarin", Path, "folder for the conversations")
     add("--host", "0.0.0.0", str, "address to listen on")  # noqa: S104  # serves a pod's network
-    add("--port", "8080", _port, "port of the chat API; 0 picks a free one")
-    add("--ops-port", "8081", _port, "port of health and metrics; 0 picks a free one")
+    add("--port", "8080", port, "port of the chat API; 0 picks a free one")
+    add("--ops-port", "8081", port, "port of health and metrics; 0 picks a free one")
     add("--api-server", _in_cluster(environment), _server_url, "URL of the Kubernetes API server")
     add("--api-token-file", f"{SERVICE_ACCOUNT}/token", Path, "our own token for the API server")
     add(
@@ -99,49 +73,18 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         Path,
         "certificates that the API server's is checked with",
     )
-    add("--drain-seconds", None, _seconds, "how long answers may go on after SIGTERM; default: as they need")
-    add("--body-timeout", "30", _seconds, "seconds within which a request's body has to arrive")
-    add("--resume-seconds", "10", _seconds, "seconds that a stream outlives its connection; 0: not at all")
-    add("--log-level", "info", _level, "least level of the log: " + ", ".join(LEVELS))
+    add("--drain-seconds", None, seconds, "how long answers may go on after SIGTERM; default: as they need")
+    add("--body-timeout", "30", seconds, "seconds within which a request's body has to arrive")
+    add("--resume-seconds", "10", seconds, "seconds that a stream outlives its connection; 0: not at all")
+    add("--log-level", "info", level, "least level of the log: " + ", ".join(LEVELS))
     add("--termination-log", "/dev/termination-log", Path, "file for the reason why the start failed")
-    return parser
-
-
-def _from_environment(variable: str, environment: Mapping[str, str], kind: Callable[[str], Any]) -> Any:
-    if (value := environment.get(variable)) is None:
-        return None
-    try:
-        return kind(value)
-    except argparse.ArgumentTypeError as error:
-        raise StartError(f"environment variable {variable}: {error}") from error
+    return options
 
 
 def _in_cluster(environment: Mapping[str, str]) -> str:
     host = environment.get("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc")
     port = environment.get("KUBERNETES_SERVICE_PORT", "443")
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port number")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= 86_400:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 86400")
-    return seconds
-
-
-def _level(text: str) -> str:
-    if text not in LEVELS:
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(LEVELS)}")
-    return text
 
 
 def _server_url(text: str) -> str:

@@ -23,13 +23,14 @@ from gagarin.server.answers import Answered
 from gagarin.server.auth.gate import Headers
 from gagarin.server.auth.identity import Caller
 from gagarin.server.chat import Chats
-from gagarin.server.errors import Problem
 from gagarin.server.history.store import StoredMessage
-from gagarin.server.logs import Log
 from gagarin.server.metrics import Metrics
 from gagarin.server.observe import Trace, problem_of
 from gagarin.server.replies import end_of
 from gagarin.server.turns import Question, ToolEvent
+from gagarin.serving.errors import Problem
+from gagarin.serving.logs import Log
+from gagarin.serving.problems import problem_document
 
 MAX_WAITING = 4  # questions beside the one that is being answered
 
@@ -207,7 +208,7 @@ class SocketSession:
             await self._room.chats.stream(caller, question, output)
 
     async def _tell(self, problem: Problem) -> None:
-        await self.send("error", problem=problems.document(problem))
+        await self.send("error", problem=problem_document(problem))
         if (close := _CLOSING.get(problem.status)) is not None:
             self.finish(close)
 

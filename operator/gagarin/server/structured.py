@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from gagarin.server import schemas
-from gagarin.server.errors import StartError
 from gagarin.server.schemas import Schema, SchemaError
 from gagarin.server.wire import ANSWER_FUNCTION, Reply
+from gagarin.serving.errors import StartError
 
 _FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL | re.IGNORECASE)
 

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from typing import Any, Protocol
 
 from gagarin.core.config import Config
-from gagarin.server.errors import StartError
+from gagarin.serving.errors import StartError
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 # Not `baggage`: it may hold anything, and providers are strangers.

@@ -19,18 +19,17 @@ from gagarin.server.auth.gate import Headers
 from gagarin.server.auth.identity import Caller
 from gagarin.server.chat import Chats
 from gagarin.server.history.store import Conversation, Store
-from gagarin.server.logs import Log
 from gagarin.server.metrics import Metrics
 from gagarin.server.observe import TRACE
 from gagarin.server.openapi import Answer, Operation, Parameter, Route
 from gagarin.server.socketsession import GOING_AWAY, History, Room, SocketSession
+from gagarin.serving.logs import Log
+from gagarin.serving.problems import upgrade_needed
+from gagarin.serving.subprotocols import BEARER, PROTOCOL, offered_token
 
-PROTOCOL = "gagarin.v1"
-BEARER = "bearer."
 PING_SECONDS = 20.0  # and half of it for the answer
 CLOSE_SECONDS = 5.0  # for the other side to agree to the end
 HISTORY_TURNS = 100
-_PROTOCOLS = "Sec-WebSocket-Protocol"
 _CONVERSATION = Parameter("conversation", "query", "The id of one of the caller's", {"type": "string"})
 
 
@@ -73,7 +72,7 @@ class Sockets:
             writer_limit=replies.WRITE_BUFFER,
         )
         if not socket.can_prepare(request):
-            raise problems.upgrade_needed()
+            raise upgrade_needed()
         socket.headers.update(self._admission.headers)
         replies.keep_small(request)
         await socket.prepare(request)
@@ -110,19 +109,10 @@ class Sockets:
 
 
 def credentials(request: web.Request) -> Headers:
-    """The request's headers, with the token that its subprotocols hold. Raises `Problem` 400.
-
-    Offers are looked at before anybody else does: others may write what they do not know into a log.
-    """
-    lines = request.headers.getall(_PROTOCOLS, ())
-    offers = [offer.strip() for line in lines for offer in line.split(",")]
-    tokens = [offer.removeprefix(BEARER) for offer in offers if offer.startswith(BEARER)]
-    if offers and (len(lines) > 1 or PROTOCOL not in offers or len(tokens) > 1):
-        raise problems.invalid_header(
-            _PROTOCOLS, f"offer `{PROTOCOL}`, and with it at most one `{BEARER}TOKEN`"
-        )
-    if not tokens or "Authorization" in request.headers:
+    """The request's headers, with the token that its subprotocols hold. Raises `Problem` 400."""
+    token = offered_token(request)
+    if token is None or "Authorization" in request.headers:
         return request.headers
     headers = CIMultiDict(request.headers)
-    headers["Authorization"] = f"Bearer {tokens[0]}"
+    headers["Authorization"] = f"Bearer {token}"
     return headers

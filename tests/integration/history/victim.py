@@ -11,7 +11,7 @@ from pathlib import Path
 from gagarin.server.answers import Answered
 from gagarin.server.auth.identity import Owner
 from gagarin.server.history.sqlite import SqliteStore
-from gagarin.server.logs import Log
+from gagarin.serving.logs import Log
 
 ANNA = Owner("iss", "anna", "u1")
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from gagarin.server.answers import Answered
 from gagarin.server.auth.identity import Owner
-from gagarin.server.errors import Problem
 from gagarin.server.history.export import parts
 from gagarin.server.history.sqlite import SqliteStore
 from gagarin.server.history.store import Store
 from gagarin.server.turns import Idempotency
 from gagarin.server.wire import Message
+from gagarin.serving.errors import Problem
 from tests.integration.postgres.database import Server, store_in
 from tests.unit.server.auth.oracle import quiet
 

@@ -13,12 +13,13 @@ import pytest
 
 from gagarin.server.answers import Answered
 from gagarin.server.auth.identity import Owner
-from gagarin.server.errors import HistoryUnavailable, StartError
+from gagarin.server.errors import HistoryUnavailable
 from gagarin.server.history import leases, migrations, pool, schema
 from gagarin.server.history.postgres import PostgresStore
 from gagarin.server.history.store import Turn
 from gagarin.server.turns import Idempotency
 from gagarin.server.wire import Message
+from gagarin.serving.errors import StartError
 from tests.integration.postgres.database import Server, pool_in, store_in, write_url
 from tests.integration.postgres.wire import Wire
 from tests.unit.server.auth.oracle import quiet

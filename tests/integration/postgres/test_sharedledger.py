@@ -13,10 +13,11 @@ from gagarin.core.config import Limits
 from gagarin.server.accounts import Account, Spent, Sums, day_of
 from gagarin.server.auth.identity import Caller
 from gagarin.server.budgets import Budgets
-from gagarin.server.errors import HistoryUnavailable, Problem
+from gagarin.server.errors import HistoryUnavailable
 from gagarin.server.history import pool, schema
 from gagarin.server.history.sharedledger import SharedLedger
 from gagarin.server.wire import Usage
+from gagarin.serving.errors import Problem
 from tests.integration.postgres.database import Server, pool_in
 from tests.unit.server.auth.oracle import account, quiet
 

@@ -10,12 +10,12 @@ import pytest
 
 from gagarin.server.answers import Answered, SourceUse, ToolUse
 from gagarin.server.auth.identity import Owner
-from gagarin.server.errors import Problem
 from gagarin.server.history.export import parts
 from gagarin.server.history.sqlite import SqliteStore
 from gagarin.server.history.store import Store, Turn
 from gagarin.server.turns import Idempotency
 from gagarin.server.wire import Message, Usage
+from gagarin.serving.errors import Problem
 from tests.integration.postgres.database import Server, store_in
 from tests.unit.server.auth.oracle import quiet
 

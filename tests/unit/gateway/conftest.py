@@ -13,12 +13,12 @@ import pytest
 from aiohttp import web
 
 from gagarin.gateway.app import Gateway
-from gagarin.gateway.logs import Log
 from gagarin.gateway.metrics import Metrics
 from gagarin.gateway.process import pod_session
 from gagarin.gateway.settings import parse
 from gagarin.kube.client import KubeClient
 from gagarin.kube.endpoint import Endpoint
+from gagarin.serving.logs import Log
 from tests.unit.gateway.apiserver import ApiServer
 from tests.unit.gateway.pod import Pod
 from tests.unit.server.listening import Listening

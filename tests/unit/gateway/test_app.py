@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import logging
 from typing import Any
 
-import msgspec
 import pytest
 from schemathesis import openapi as schemathesis_openapi
 
-from gagarin.gateway.logs import Log
 from gagarin.gateway.problems import refused
 from gagarin.gateway.settings import parse
 from gagarin.kube.errors import Gone, TooManyRequests
@@ -139,7 +135,7 @@ async def test_the_description_is_valid_and_names_every_route(gateway: Serving) 
 async def test_a_mistake_of_ours_tells_nothing_and_is_logged(gateway: Serving, api: ApiServer) -> None:
     api.put("Agent", "odd", {"secret": "never shown"})  # no agent that the API server would have taken
     status, problem = await gateway.call("GET", "/agents/odd")
-    assert (status, problem["detail"]) == (500, "the gateway's log says what happened")
+    assert (status, problem["detail"]) == (500, "the server's log says what happened")
     assert any("KeyError" in line.get("trace", "") for line in gateway.lines)
 
 
@@ -147,21 +143,6 @@ def test_what_the_api_server_says_rarely_is_told_too() -> None:
     busy = refused(TooManyRequests("slow down", status=429, retry_after=1.2))
     assert (busy.status, busy.headers["Retry-After"]) == (429, "2")
     assert refused(Gone("too old", status=410)).status == 503
-
-
-def test_lines_of_libraries_have_the_same_form() -> None:
-    sink = io.BytesIO()
-    log = Log("warning", sink)
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    try:
-        log.handle_logging()
-        logging.getLogger("aiohttp").error("no %s", "way")
-    finally:
-        root.handlers, root.level = before
-    log.event("info", "not at this level")
-    (line,) = map(msgspec.json.decode, sink.getvalue().splitlines())
-    assert (line["level"], line["message"], line["logger"]) == ("error", "no way", "aiohttp")
 
 
 def test_settings_of_a_test_are_those_of_a_process() -> None:

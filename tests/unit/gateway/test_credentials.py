@@ -7,11 +7,11 @@ import io
 import pytest
 
 from gagarin.gateway.credentials import Credentials
-from gagarin.gateway.errors import Problem
-from gagarin.gateway.logs import Log
 from gagarin.gateway.memory import Memory
 from gagarin.kube.client import KubeClient
 from gagarin.kube.endpoint import Endpoint
+from gagarin.serving.errors import Problem
+from gagarin.serving.logs import Log
 from tests.unit.gateway.apiserver import ApiServer
 
 EXPIRY = 4_102_444_800.0  # what the API server of the test says

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gagarin.gateway.errors import Problem
 from gagarin.gateway.paging import Page, created, newest, page_of
+from gagarin.serving.errors import Problem
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 items = st.lists(st.integers(0, 20), max_size=40).map(

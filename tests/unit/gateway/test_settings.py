@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gagarin.gateway.errors import StartError
 from gagarin.gateway.main import main
 from gagarin.gateway.settings import INSTANCE_URL, parse
+from gagarin.serving.errors import StartError
 
 KUBECONFIG = """
 clusters: [{name: c, cluster: {server: "http://127.0.0.1:1"}}]
@@ -44,7 +44,7 @@ def test_the_command_line_wins_over_the_environment() -> None:
         ("--cors-origins", "a.example.com"),
         ("--max-body", "0"),
         ("--body-timeout", "soon"),
-        ("--drain-seconds", "0"),
+        ("--drain-seconds", "-1"),
         ("--log-level", "loud"),
     ],
 )

@@ -24,12 +24,12 @@ from gagarin.server.chat import Chats
 from gagarin.server.history.sqlite import SqliteStore
 from gagarin.server.history.store import Store
 from gagarin.server.listeners import Listener
-from gagarin.server.logs import Log
 from gagarin.server.metrics import Metrics
 from gagarin.server.prompt import Prompt
 from gagarin.server.rounds import Rounds
 from gagarin.server.tools.tool import Tool
 from gagarin.server.tools.toolset import Toolset
+from gagarin.serving.logs import Log
 from tests.unit.server.auth.oracle import Oracle, account, quiet
 from tests.unit.server.issuer import AUDIENCE, ISSUER
 from tests.unit.server.providing import model_at, provider

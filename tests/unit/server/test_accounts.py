@@ -13,8 +13,8 @@ from gagarin.server import accounts
 from gagarin.server.accounts import Account, Accounts, MemoryLedger, Spent, Sums, total
 from gagarin.server.auth.identity import Owner
 from gagarin.server.errors import HistoryUnavailable
-from gagarin.server.logs import Log
 from gagarin.server.wire import Usage
+from gagarin.serving.logs import Log
 from tests.unit.server.auth.oracle import quiet
 from tests.unit.server.clock import Clock
 from tests.unit.server.waiting import until

@@ -99,7 +99,7 @@ async def test_a_body_that_never_ends_is_a_408_and_its_connection_is_closed(
 
 async def test_a_body_whose_encoding_is_broken_is_a_400(api: Api) -> None:
     status, problem = await api.call("POST", "/chat", b"no gzip", headers={"Content-Encoding": "gzip"})
-    assert (status, problem["title"]) == (400, "The body is not JSON")
+    assert (status, problem["title"]) == (400, "The body cannot be read")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gagarin.server import body
 from gagarin.server.body import Question
-from gagarin.server.errors import Problem
+from gagarin.serving.errors import Problem
 
 
 def refusal(text: bytes, most: int = 100) -> Problem:

@@ -13,8 +13,8 @@ from gagarin.server import budgets
 from gagarin.server.accounts import Account, MemoryLedger, Spent, Sums
 from gagarin.server.auth.identity import Caller
 from gagarin.server.budgets import Budgets, LocalCounts, refilled
-from gagarin.server.errors import Problem
 from gagarin.server.wire import Usage
+from gagarin.serving.errors import Problem
 from tests.unit.server.auth.oracle import account, quiet
 from tests.unit.server.clock import Clock
 

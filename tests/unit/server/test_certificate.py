@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import serialization
 from gagarin.core.config import ServerTls
 from gagarin.server import certificate
 from gagarin.server.certificate import Certificate
-from gagarin.server.errors import StartError
 from gagarin.server.listeners import Listener
-from gagarin.server.logs import Log
+from gagarin.serving.errors import StartError
+from gagarin.serving.logs import Log
 from tests.unit.server.certificates import self_signed
 
 TLS = ServerTls(certificate_file="team-a/helper/tls.crt", key_file="team-a/helper/tls.key")

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gagarin.server.chat import alternating
-from gagarin.server.errors import Problem
 from gagarin.server.provider import ModelClient
 from gagarin.server.turns import Dialogue, Idempotency, Question
 from gagarin.server.wire import Message, Usage
+from gagarin.serving.errors import Problem
 from tests.unit.server.providing import model_at
 from tests.unit.server.turning import SYSTEM, Recorder, Rig
 from tests.unit.server.upstream import Upstream, answering, failing, piece, silent, sse, writing

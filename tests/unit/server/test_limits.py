@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gagarin.server.errors import Problem
 from gagarin.server.limits import ChatSlots
+from gagarin.serving.errors import Problem
 
 
 def fill(stack: ExitStack, slots: ChatSlots, caller: str) -> int:

@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from gagarin.server.errors import StartError
 from gagarin.server.listeners import SEND_BUFFER, Listener
+from gagarin.serving.errors import StartError
 
 
 class Slow:

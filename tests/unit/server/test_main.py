@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gagarin.server import main as command
-from gagarin.server.errors import StartError
+from gagarin.serving.errors import StartError
 
 
 def test_the_reason_goes_to_standard_error_and_to_the_termination_log(

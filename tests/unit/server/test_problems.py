@@ -1,30 +1,22 @@
-"""Problem documents say what and where."""
+"""What a chat server answers when it cannot do what it was asked."""
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from gagarin.server import problems
-from gagarin.server.errors import Problem, ProviderError
-
-
-def test_a_document_has_the_members_of_rfc_9457() -> None:
-    assert msgspec.to_builtins(problems.document(problems.invalid("#/input", "it is empty"))) == {
-        "type": "https://gagarin.fyodorov.ai/problems/invalid-field",
-        "title": "A field is wrong",
-        "status": 422,
-        "detail": "#/input: it is empty",
-        "errors": ({"pointer": "#/input", "detail": "it is empty"},),
-    }
-
-
-def test_a_response_is_a_problem_document() -> None:
-    response = problems.response(problems.too_many_chats(3))
-    assert (response.status, response.content_type) == (429, "application/problem+json")
-    assert response.headers["Retry-After"] == "1"
-    assert isinstance(response.body, bytes)
-    assert msgspec.json.decode(response.body)["status"] == 429
+from gagarin.server.errors import ProviderError
+from gagarin.serving.errors import Problem
+from gagarin.serving.problems import (
+    body_too_large,
+    body_too_slow,
+    internal,
+    invalid_header,
+    invalid_query,
+    malformed,
+    method_not_allowed,
+    no_such_route,
+)
 
 
 def test_a_refused_token_is_challenged_without_breaking_the_header() -> None:
@@ -58,20 +50,20 @@ def test_a_failing_provider_is_a_502_and_a_slow_one_a_504(
 
 def test_every_problem_has_another_kind_unless_it_is_the_same() -> None:
     made: list[Problem] = [
-        problems.malformed(""),
+        malformed(""),
         problems.invalid("", ""),
-        problems.invalid_header("", ""),
-        problems.invalid_query("", ""),
-        problems.body_too_large(1),
-        problems.body_too_slow(1),
+        invalid_header("", ""),
+        invalid_query("", ""),
+        body_too_large(1),
+        body_too_slow(1),
         problems.forbidden("", "create", ""),
         problems.access_unknown(),
         problems.history_unavailable(),
         problems.unknown_conversation(""),
-        problems.no_such_route(""),
-        problems.method_not_allowed("", "", ()),
+        no_such_route(""),
+        method_not_allowed("", "", ()),
         problems.too_many_chats(1),
         problems.too_slow(1),
-        problems.internal(),
+        internal(),
     ]
     assert len({problem.slug for problem in made}) == len(made)

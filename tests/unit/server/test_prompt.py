@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from gagarin.core.config import Auth, Config, ModelTarget, Tool
-from gagarin.server.errors import StartError
 from gagarin.server.knowledge.passages import Passage
 from gagarin.server.prompt import Prompt
+from gagarin.serving.errors import StartError
 from tests.unit.server.clock import Clock
 from tests.unit.server.providing import provider
 from tests.unit.server.turning import NOON

@@ -13,13 +13,13 @@ import pytest
 from gagarin.core.config import Cost
 from gagarin.server import wire
 from gagarin.server.answers import Answered, SourceUse, ToolUse
-from gagarin.server.errors import Problem
 from gagarin.server.knowledge.passages import Passage
 from gagarin.server.provider import ModelClient
 from gagarin.server.rounds import LAST_ROUND
 from gagarin.server.tools.tool import CallContext, ToolResult
 from gagarin.server.turns import Origin, Question
 from gagarin.server.wire import ANSWER_FUNCTION, Usage
+from gagarin.serving.errors import Problem
 from tests.unit.server.providing import model_at
 from tests.unit.server.turning import SYSTEM, FakeTool, Recorder, Rig, echo
 from tests.unit.server.upstream import (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gagarin.server import settings
-from gagarin.server.errors import StartError
+from gagarin.serving.errors import StartError
 
 
 def test_the_defaults_are_those_of_a_pod() -> None:

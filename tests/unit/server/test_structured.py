@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gagarin.server.errors import StartError
 from gagarin.server.structured import AnswerSchema, answer_in
 from gagarin.server.toolcalls import Call
 from gagarin.server.wire import ANSWER_FUNCTION, Reply
+from gagarin.serving.errors import StartError
 
 GIVEN = Call("a", ANSWER_FUNCTION, '{"a":1}')
 

@@ -10,9 +10,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 
 from gagarin.core.config import Auth, Config, ModelTarget, Provider
-from gagarin.server.errors import StartError
 from gagarin.server.telemetry import Telemetry
 from gagarin.server.tracing import PASS_ON, context_of, tracing_of
+from gagarin.serving.errors import StartError
 
 PARENT = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "a=1"}
 TARGET = ModelTarget(provider=Provider(name="p", namespace="n", type="OpenAI", url="http://x"), model="small")

@@ -19,7 +19,6 @@ from gagarin.server.budgets import Budgets, LocalCounts
 from gagarin.server.chat import Chats
 from gagarin.server.history.sqlite import SqliteStore
 from gagarin.server.knowledge.passages import Knowledge
-from gagarin.server.logs import Log
 from gagarin.server.metrics import Metrics
 from gagarin.server.prompt import Prompt
 from gagarin.server.provider import ModelClient
@@ -27,6 +26,7 @@ from gagarin.server.rounds import Rounds
 from gagarin.server.tools.tool import CallContext, Function, Tool, ToolResult
 from gagarin.server.tools.toolset import Toolset
 from gagarin.server.turns import ToolEvent
+from gagarin.serving.logs import Log
 from tests.unit.server.auth.oracle import account, quiet
 from tests.unit.server.clock import Clock
 from tests.unit.server.providing import provider

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from gagarin.server.auth.authority import Authority, Verb
 from gagarin.server.auth.identity import Identity
 from gagarin.server.auth.memory import Lifetime, Memory
-from gagarin.server.logs import Log
+from gagarin.serving.logs import Log
 
 ALLOW_SECONDS = 30.0
 DENY_SECONDS = 5.0

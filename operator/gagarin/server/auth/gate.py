@@ -16,9 +16,11 @@ from gagarin.server.auth.access import Access
 from gagarin.server.auth.authority import Verb
 from gagarin.server.auth.identity import Caller, Identity
 from gagarin.server.auth.tokens import TokenVerifier, Verified
-from gagarin.server.errors import AuthorityUnavailable, Problem, TokenRefused
-from gagarin.server.logs import Log
+from gagarin.server.errors import AuthorityUnavailable, TokenRefused
 from gagarin.server.metrics import Metrics
+from gagarin.serving.errors import Problem
+from gagarin.serving.logs import Log
+from gagarin.serving.problems import invalid_header
 
 END_USER_HEADER = "Gagarin-End-User"
 MAX_END_USER = 256
@@ -98,13 +100,13 @@ class Gate:
         await self._require(verified.identity, "impersonate")
         if unknown := [name for name in claimed if name.lower() not in _UNDERSTOOD]:
             # Such as Impersonate-Extra-Scopes, which may narrow what somebody may do: not to be overlooked.
-            raise problems.invalid_header(_audited(unknown[0]), "it is not supported here")
+            raise invalid_header(_audited(unknown[0]), "it is not supported here")
         user = _name(headers, _USER)
         if not user:
-            raise problems.invalid_header(_USER, "it is needed beside the other Impersonate headers")
+            raise invalid_header(_USER, "it is needed beside the other Impersonate headers")
         groups = headers.getall(_GROUP, ())
         if len(groups) > MAX_GROUPS or not all(_is_name(group) for group in groups):
-            raise problems.invalid_header(_GROUP, f"at most {MAX_GROUPS} printable names")
+            raise invalid_header(_GROUP, f"at most {MAX_GROUPS} printable names")
         return Identity(verified.identity.issuer, user, _name(headers, _UID), tuple(groups))
 
     async def _require(self, identity: Identity, verb: Verb) -> None:
@@ -120,14 +122,14 @@ class Gate:
 def _end_user(headers: Headers) -> str:
     value = headers.get(END_USER_HEADER, "")
     if len(value) > MAX_END_USER or not value.isprintable():
-        raise problems.invalid_header(END_USER_HEADER, f"at most {MAX_END_USER} printable characters")
+        raise invalid_header(END_USER_HEADER, f"at most {MAX_END_USER} printable characters")
     return value
 
 
 def _name(headers: Headers, header: str) -> str:
     value = headers.get(header, "")
     if value and not _is_name(value):
-        raise problems.invalid_header(header, f"at most {MAX_NAME} printable characters")
+        raise invalid_header(header, f"at most {MAX_NAME} printable characters")
     return value
 
 

@@ -20,7 +20,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from gagarin.server.auth.authority import Authority
 from gagarin.server.errors import AuthorityUnavailable
-from gagarin.server.logs import Log
+from gagarin.serving.logs import Log
 
 REFRESH_SECONDS = 270.0
 UNKNOWN_KEY_SECONDS = 5.0

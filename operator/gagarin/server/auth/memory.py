@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from gagarin.server.errors import AuthorityUnavailable
-from gagarin.server.logs import Log
+from gagarin.serving.logs import Log
 
 PAUSE_SECONDS = 1.0  # after a failure nobody waits for the API server again for this long
 MAX_CACHED = 10_000

@@ -19,7 +19,7 @@ from gagarin.server.auth.identity import Identity
 from gagarin.server.auth.memory import Lifetime, Memory
 from gagarin.server.auth.tokens import Claims, Verified, check, unverified_claims
 from gagarin.server.errors import AuthorityUnavailable, TokenRefused
-from gagarin.server.logs import Log
+from gagarin.serving.logs import Log
 
 TAKEN_SECONDS = 10.0
 REFUSED_SECONDS = 5.0

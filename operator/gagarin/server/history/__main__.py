@@ -5,9 +5,10 @@ import sys
 
 from gagarin.server import main as server
 from gagarin.server import settings as options
-from gagarin.server.errors import HistoryUnavailable, StartError
+from gagarin.server.errors import HistoryUnavailable
 from gagarin.server.history import administration
-from gagarin.server.logs import Log
+from gagarin.serving.errors import StartError
+from gagarin.serving.logs import Log
 
 try:
     settings = options.parse([])

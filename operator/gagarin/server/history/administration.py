@@ -23,14 +23,14 @@ import msgspec
 from gagarin.core.config import Config
 from gagarin.server.accounts import Accounts
 from gagarin.server.auth.identity import Owner
-from gagarin.server.errors import StartError
 from gagarin.server.history import sqlite
 from gagarin.server.history.choice import Choice, choose
 from gagarin.server.history.database import Database
 from gagarin.server.history.export import parts
 from gagarin.server.history.folderlock import locked
-from gagarin.server.logs import Log
 from gagarin.server.settings import Settings
+from gagarin.serving.errors import StartError
+from gagarin.serving.logs import Log
 
 _encode = msgspec.json.Encoder().encode
 

@@ -9,12 +9,12 @@ from typing import NamedTuple
 from gagarin.core.config import Config
 from gagarin.server.accounts import Ledger, MemoryLedger
 from gagarin.server.budgets import Counts, LocalCounts
-from gagarin.server.errors import StartError
 from gagarin.server.history.nothing import NoStore
 from gagarin.server.history.sqlite import SqliteStore
 from gagarin.server.history.store import Store
-from gagarin.server.logs import Log
 from gagarin.server.secretfiles import SecretFiles
+from gagarin.serving.errors import StartError
+from gagarin.serving.logs import Log
 
 
 class Choice(NamedTuple):

@@ -18,11 +18,11 @@ from gagarin.server import problems
 from gagarin.server.accounts import KEPT_DAYS, Account, Sums, day_of
 from gagarin.server.answers import Answered
 from gagarin.server.auth.identity import Owner
-from gagarin.server.errors import StartError
 from gagarin.server.history import migrations, rows
 from gagarin.server.history.store import REPEATABLE_SECONDS, Conversation, Held, Page, Turn
 from gagarin.server.turns import Idempotency
 from gagarin.server.wire import Message
+from gagarin.serving.errors import StartError
 
 PRAGMAS = """
 PRAGMA journal_mode = WAL;

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gagarin.server.errors import StartError
+from gagarin.serving.errors import StartError
 
 FILE_NAME = "conversations.lock"
 PAUSE = 0.1  # seconds between two tries

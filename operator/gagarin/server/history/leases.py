@@ -18,7 +18,7 @@ from typing import Any
 
 from gagarin.server.errors import HistoryUnavailable
 from gagarin.server.history.pool import Pool, Row
-from gagarin.server.logs import Log
+from gagarin.serving.logs import Log
 
 ALIVE_SECONDS = 6.0
 RENEW_SECONDS = 1.5

@@ -18,13 +18,14 @@ from gagarin.server import problems
 from gagarin.server.accounts import DAY, KEPT_DAYS, day_of
 from gagarin.server.answers import Answered
 from gagarin.server.auth.identity import Owner
-from gagarin.server.errors import HistoryUnavailable, ServerError, StartError
+from gagarin.server.errors import HistoryUnavailable, ServerError
 from gagarin.server.history import queries, retention, rows, schema
 from gagarin.server.history.leases import Leases
 from gagarin.server.history.pool import Pool, Row
 from gagarin.server.history.store import REPEATABLE_SECONDS, Conversation, Held, Page, Turn
-from gagarin.server.logs import Log
 from gagarin.server.turns import Idempotency
+from gagarin.serving.errors import StartError
+from gagarin.serving.logs import Log
 
 FIRST = uuid.UUID(int=0)  # before every id
 

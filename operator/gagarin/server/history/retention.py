@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from gagarin.server.errors import HistoryUnavailable
-from gagarin.server.logs import Log
+from gagarin.serving.logs import Log
 
 BATCH = 200  # rows in one transaction
 SHORTEST, LONGEST = 1.0, 600.0  # seconds from one sweep to the next

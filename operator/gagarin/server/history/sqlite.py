@@ -24,8 +24,8 @@ from gagarin.server.history.folderlock import locked
 from gagarin.server.history.line import Line
 from gagarin.server.history.store import Conversation, Held, Page, Turn
 from gagarin.server.history.worker import Worker
-from gagarin.server.logs import Log
 from gagarin.server.turns import Idempotency
+from gagarin.serving.logs import Log
 
 FILE_NAME = "conversations.db"
 T = TypeVar("T")

@@ -29,10 +29,10 @@ from gagarin.server.knowledge.index import Index
 from gagarin.server.knowledge.passages import Knowledge, Passage
 from gagarin.server.knowledge.reading import Reading
 from gagarin.server.knowledge.sources import FolderSource, Found, Source, UrlSource
-from gagarin.server.logs import Log
 from gagarin.server.metrics import Metrics
 from gagarin.server.secretfiles import SecretFiles
 from gagarin.server.tls import trusting
+from gagarin.serving.logs import Log
 
 FILE = "knowledge.sqlite"
 FIRST_SECONDS = 10.0  # the first questions wait this long for what has never been read

@@ -13,13 +13,13 @@ from msgspec import Meta
 
 from gagarin.server import replies, sse
 from gagarin.server.answers import Answered
-from gagarin.server.errors import Problem
 from gagarin.server.heartbeat import Heartbeat
 from gagarin.server.observe import TRACE
 from gagarin.server.openaiapi import faults
 from gagarin.server.openaiapi.dialogue import OWN_TOOLS, DialogueMessage, Only
 from gagarin.server.turns import ToolEvent
 from gagarin.server.wire import DONE, Usage
+from gagarin.serving.errors import Problem
 
 _encode = msgspec.json.Encoder().encode
 

@@ -11,7 +11,7 @@ import re
 import msgspec
 from aiohttp import web
 
-from gagarin.server.errors import Problem
+from gagarin.serving.errors import Problem
 
 _TYPES = {
     401: "authentication_error",

@@ -13,13 +13,13 @@ from gagarin.server import body, replies, requestheaders
 from gagarin.server.admission import Admission
 from gagarin.server.auth.identity import Caller
 from gagarin.server.chat import Chats
-from gagarin.server.logs import Log
 from gagarin.server.observe import TRACE, Streamed, told
 from gagarin.server.openaiapi import completions, dialogue, faults, responses
 from gagarin.server.openaiapi.completions import ChunkStream, CompletionRequest
 from gagarin.server.openaiapi.responses import Draft, ResponseRequest, ResponseStream
 from gagarin.server.openapi import EVENTS, JSON, Answer, Operation, Parameter, Route, Schema
 from gagarin.server.turns import Dialogue
+from gagarin.serving.logs import Log
 
 PROBLEMS = (400, 404, 408, 413, 429, 502, 504)
 _completion_decoder = msgspec.json.Decoder(CompletionRequest)

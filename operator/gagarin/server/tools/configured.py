@@ -8,7 +8,6 @@ import aiohttp
 
 from gagarin.core import config
 from gagarin.core.config import Config, ToolAuth
-from gagarin.server.logs import Log
 from gagarin.server.secretfiles import SecretFiles
 from gagarin.server.tls import TrustStore
 from gagarin.server.tools.agent import AgentTool
@@ -16,6 +15,7 @@ from gagarin.server.tools.endpoint import Credentials, Endpoint
 from gagarin.server.tools.http import HttpTool
 from gagarin.server.tools.openapi import OpenApiTool
 from gagarin.server.tools.tool import Tool
+from gagarin.serving.logs import Log
 
 
 class Workshop:

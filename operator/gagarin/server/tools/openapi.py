@@ -17,12 +17,12 @@ import msgspec
 from yarl import URL
 
 from gagarin.core.config import OpenApi
-from gagarin.server.logs import Log
 from gagarin.server.tools import operations
 from gagarin.server.tools.endpoint import CallFailed, Endpoint, Request, result_of
 from gagarin.server.tools.http import as_text
 from gagarin.server.tools.operations import DocumentError, Operation, Parameter, Reading
 from gagarin.server.tools.tool import CallContext, Function, ToolResult
+from gagarin.serving.logs import Log
 
 MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
 FETCH_SECONDS = 30.0

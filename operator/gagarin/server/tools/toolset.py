@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gagarin.server import schemas, wire
-from gagarin.server.logs import Log
 from gagarin.server.metrics import Metrics
 from gagarin.server.schemas import Schema, SchemaError
 from gagarin.server.tools import names
 from gagarin.server.tools.tool import CallContext, Function, Tool, ToolResult
 from gagarin.server.tracing import PASS_ON, Tracing
+from gagarin.serving.logs import Log
 
 MAX_PARALLEL = 8
 MAX_FUNCTIONS = 256

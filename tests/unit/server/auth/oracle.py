@@ -10,7 +10,7 @@ from gagarin.kube.reviews import ReviewedUser, TokenDecision
 from gagarin.server.auth.authority import Verb
 from gagarin.server.auth.identity import Identity, service_account
 from gagarin.server.errors import AuthorityUnavailable
-from gagarin.server.logs import Log
+from gagarin.serving.logs import Log
 from tests.unit.server.issuer import ISSUER, Issuer
 
 

@@ -15,9 +15,9 @@ from gagarin.server.auth.gate import Gate
 from gagarin.server.auth.identity import Caller, Identity, Owner
 from gagarin.server.auth.keys import KeyRing
 from gagarin.server.auth.tokens import Verifier
-from gagarin.server.errors import Problem
-from gagarin.server.logs import Log
 from gagarin.server.metrics import Metrics
+from gagarin.serving.errors import Problem
+from gagarin.serving.logs import Log
 from tests.unit.server.auth.oracle import Oracle, account, quiet
 from tests.unit.server.issuer import AUDIENCE, ISSUER
 

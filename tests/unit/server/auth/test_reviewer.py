@@ -12,7 +12,7 @@ from gagarin.kube.reviews import ReviewedUser, TokenDecision
 from gagarin.server.auth import reviewer
 from gagarin.server.auth.reviewer import REFUSED_SECONDS, TAKEN_SECONDS, Reviewer
 from gagarin.server.errors import AuthorityUnavailable, TokenRefused
-from gagarin.server.logs import Log
+from gagarin.serving.logs import Log
 from tests.unit.server.auth.oracle import Oracle, account, taken
 from tests.unit.server.clock import Clock
 from tests.unit.server.issuer import AUDIENCE, ISSUER

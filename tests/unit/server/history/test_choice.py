@@ -9,11 +9,11 @@ import pytest
 
 from gagarin.core.config import Auth, Config, History, ModelTarget
 from gagarin.server.budgets import LocalCounts
-from gagarin.server.errors import StartError
 from gagarin.server.history.choice import choose
 from gagarin.server.history.nothing import NoStore
 from gagarin.server.history.sharedledger import SharedLedger
 from gagarin.server.history.sqlite import SqliteStore
+from gagarin.serving.errors import StartError
 from tests.unit.server.auth.oracle import quiet
 from tests.unit.server.providing import provider
 

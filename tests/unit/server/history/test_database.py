@@ -11,12 +11,12 @@ import pytest
 from gagarin.server.accounts import Account, Sums
 from gagarin.server.answers import Answered
 from gagarin.server.auth.identity import Owner
-from gagarin.server.errors import StartError
 from gagarin.server.history import migrations
 from gagarin.server.history.database import Database, migrate
 from gagarin.server.history.store import Turn
 from gagarin.server.turns import Idempotency
 from gagarin.server.wire import Message
+from gagarin.serving.errors import StartError
 from tests.unit.server.clock import Clock
 
 ANNA = Owner("iss", "anna", "u1")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gagarin.server.errors import StartError
 from gagarin.server.history.folderlock import locked
+from gagarin.serving.errors import StartError
 
 
 async def test_a_folder_that_is_taken_is_refused(tmp_path: Path) -> None:

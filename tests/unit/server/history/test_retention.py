@@ -10,7 +10,7 @@ import pytest
 
 from gagarin.server.errors import HistoryUnavailable
 from gagarin.server.history import retention
-from gagarin.server.logs import Log
+from gagarin.serving.logs import Log
 from tests.unit.server.waiting import until
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from gagarin.server.auth.identity import Owner
-from gagarin.server.errors import HistoryUnavailable, StartError
+from gagarin.server.errors import HistoryUnavailable
 from gagarin.server.history.sqlite import FILE_NAME, SqliteStore
 from gagarin.server.history.store import Store
+from gagarin.serving.errors import StartError
 from tests.unit.server.auth.oracle import quiet
 
 ANNA = Owner("iss", "anna", "u1")
@@ -101,7 +102,7 @@ READ_ONLY = """
 import asyncio, io, os, sys
 from pathlib import Path
 from gagarin.server.history.sqlite import SqliteStore
-from gagarin.server.logs import Log
+from gagarin.serving.logs import Log
 if os.geteuid() == 0:
     os.setgroups([]), os.setgid(65534), os.setuid(65534)
 try:

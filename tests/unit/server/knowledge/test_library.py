@@ -21,7 +21,7 @@ from gagarin.server.knowledge.embedding import Embedder
 from gagarin.server.knowledge.index import Index
 from gagarin.server.knowledge.library import Library, fused, source_of
 from gagarin.server.knowledge.sources import FolderSource, Found, Source, UrlSource
-from gagarin.server.logs import Log
+from gagarin.serving.logs import Log
 from tests.unit.server.waiting import until
 
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from gagarin.core.config import Limits
 from gagarin.server import body
-from gagarin.server.errors import Problem
 from gagarin.server.openaiapi import completions, dialogue, responses
 from gagarin.server.openaiapi.completions import CompletionRequest
 from gagarin.server.openaiapi.dialogue import DialogueMessage
 from gagarin.server.openaiapi.responses import ResponseRequest
 from gagarin.server.turns import Dialogue, Origin
 from gagarin.server.wire import Message
+from gagarin.serving.errors import Problem
 
 LIMITS = Limits(max_input_chars=30, max_history_messages=3)
 

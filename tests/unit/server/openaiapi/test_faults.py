@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from gagarin.server import problems
-from gagarin.server.errors import Problem
 from gagarin.server.openaiapi import faults
+from gagarin.serving.errors import Problem
+from gagarin.serving.problems import body_too_large
 
 
 def test_a_problem_is_told_in_openai_s_words() -> None:
@@ -50,4 +51,4 @@ def test_a_place_is_written_as_openai_writes_it(where: str, param: str | None) -
 
 def test_headers_and_the_end_of_the_connection_are_kept() -> None:
     assert faults.response(problems.too_many_chats(1)).headers["Retry-After"] == "1"
-    assert faults.response(problems.body_too_large(1)).keep_alive is False
+    assert faults.response(body_too_large(1)).keep_alive is False

@@ -10,9 +10,9 @@ import aiohttp
 
 from gagarin.core import config
 from gagarin.core.config import Auth, Config, ModelTarget
-from gagarin.server.logs import Log
 from gagarin.server.tools.configured import Workshop
 from gagarin.server.tools.tool import Tool
+from gagarin.serving.logs import Log
 from tests.unit.server.providing import provider
 
 

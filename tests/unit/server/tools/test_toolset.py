@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from gagarin.server.logs import Log
 from gagarin.server.metrics import Metrics
 from gagarin.server.tools import toolset as toolset_module
 from gagarin.server.tools.tool import CallContext, Function, ToolResult
 from gagarin.server.tools.toolset import CallOutcome, Toolset
 from gagarin.server.tracing import PassOn, Span
+from gagarin.serving.logs import Log
 from tests.unit.server.turning import TEXT, FakeTool, context, echo
 
 

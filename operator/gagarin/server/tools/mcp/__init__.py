@@ -16,7 +16,6 @@ from pathlib import Path
 import aiohttp
 
 from gagarin.core import config
-from gagarin.server.logs import Log
 from gagarin.server.secretfiles import SecretFiles
 from gagarin.server.tls import TrustStore
 from gagarin.server.tools.endpoint import Credentials, Endpoint
@@ -26,6 +25,7 @@ from gagarin.server.tools.mcp.server import HttpServer
 from gagarin.server.tools.mcp.socket import SocketLink
 from gagarin.server.tools.mcp.sse import SseLink
 from gagarin.server.tools.mcp.streamable import StreamableLink
+from gagarin.serving.logs import Log
 
 
 def mcp_tool(

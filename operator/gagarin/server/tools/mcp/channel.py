@@ -13,11 +13,11 @@ from abc import ABC, abstractmethod
 
 import msgspec
 
-from gagarin.server.logs import Log
 from gagarin.server.tools.mcp import messages
 from gagarin.server.tools.mcp.faults import McpFault, Nonsense, Refused, Unreachable
 from gagarin.server.tools.mcp.link import Errands, Heard, Loss, Outgoing
 from gagarin.server.tools.mcp.messages import Answer, Asked, TooLong
+from gagarin.serving.logs import Log
 
 GONE = "its server closed the connection"
 

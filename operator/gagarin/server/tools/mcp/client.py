@@ -14,7 +14,6 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
-from gagarin.server.logs import Log
 from gagarin.server.tools.endpoint import CallFailed
 from gagarin.server.tools.mcp import session as sessions
 from gagarin.server.tools.mcp.faults import BadStatus, McpFault, Nonsense, Refused, SessionLost, Unreachable
@@ -23,6 +22,7 @@ from gagarin.server.tools.mcp.listing import Listing, Offer
 from gagarin.server.tools.mcp.messages import HEADER_MISMATCH
 from gagarin.server.tools.mcp.session import Session
 from gagarin.server.tools.tool import CallContext, Function, ToolResult
+from gagarin.serving.logs import Log
 
 T = TypeVar("T")
 TOOLS_CHANGED = "notifications/tools/list_changed"

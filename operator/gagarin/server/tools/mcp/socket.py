@@ -10,11 +10,11 @@ import asyncio
 import os
 from pathlib import Path
 
-from gagarin.server.logs import Log
 from gagarin.server.tools.mcp.channel import GONE, Channel
 from gagarin.server.tools.mcp.faults import Unreachable
 from gagarin.server.tools.mcp.link import Heard
 from gagarin.server.tools.mcp.messages import Lines
+from gagarin.serving.logs import Log
 
 CHUNK = 64 * 1024
 

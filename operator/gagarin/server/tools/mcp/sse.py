@@ -11,13 +11,13 @@ from yarl import URL
 
 from gagarin.server import egress
 from gagarin.server.errors import EgressRefused
-from gagarin.server.logs import Log
 from gagarin.server.tools.mcp.channel import GONE, Channel
 from gagarin.server.tools.mcp.events import MESSAGE, Event, EventParser
 from gagarin.server.tools.mcp.faults import BadStatus, McpFault, Nonsense, SessionLost, Unreachable
 from gagarin.server.tools.mcp.link import Heard
 from gagarin.server.tools.mcp.messages import TooLong
 from gagarin.server.tools.mcp.server import EVENT_STREAM, GET_STREAM, POST, HttpServer, events
+from gagarin.serving.logs import Log
 
 ENDPOINT = "endpoint"
 

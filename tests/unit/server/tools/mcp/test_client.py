@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from gagarin.server.logs import Log
 from gagarin.server.tools.mcp.client import McpTool, Timing
 from gagarin.server.tools.mcp.faults import BadStatus, McpFault, Refused, SessionLost, Unreachable
 from gagarin.server.tools.mcp.link import LISTENING, Heard, Outgoing
 from gagarin.server.tools.tool import ToolResult
+from gagarin.serving.logs import Log
 from tests.unit.server.tools.mcp.faked import FakeLink
 from tests.unit.server.turning import context
 from tests.unit.server.waiting import until

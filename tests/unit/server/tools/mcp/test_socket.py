@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from gagarin.server.logs import Log
 from gagarin.server.tools.mcp.faults import McpFault, Nonsense, Refused, Unreachable
 from gagarin.server.tools.mcp.link import Outgoing
 from gagarin.server.tools.mcp.socket import SocketLink
+from gagarin.serving.logs import Log
 from tests.unit.server.waiting import until
 
 CALL = Outgoing("tools/call", {"name": "echo"})

@@ -12,10 +12,10 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from gagarin.server.logs import Log
 from gagarin.server.tools.mcp.faults import BadStatus, McpFault, Nonsense, SessionLost, Unreachable
 from gagarin.server.tools.mcp.link import Outgoing
 from gagarin.server.tools.mcp.sse import SseLink
+from gagarin.serving.logs import Log
 from tests.unit.server.tools.mcp import scripted
 from tests.unit.server.tools.mcp.scripted import Json, ScriptedServer, reach
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gagarin.server.logs import Log
+from gagarin.serving.logs import Log
 
 
 def lines(sink: io.BytesIO) -> list[dict[str, Any]]:

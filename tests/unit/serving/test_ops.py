@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import aiohttp
 
-from gagarin.server import ops
 from gagarin.server.listeners import Listener
 from gagarin.server.metrics import Metrics
+from gagarin.serving import ops
 
 
 async def test_the_second_port_tells_health_readiness_and_metrics() -> None:
     reasons: list[str | None] = ["draining"]
     metrics = Metrics()
     metrics.decided("allow")
-    listener = Listener(ops.application(metrics, lambda: reasons[0]))
+    listener = Listener(ops.application(metrics.text, lambda: reasons[0]))
     url = f"http://127.0.0.1:{await listener.listen('127.0.0.1', 0)}"
     async with aiohttp.ClientSession(url) as session:
         async with session.get("/healthz") as response:

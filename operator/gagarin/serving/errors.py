@@ -1,11 +1,4 @@
-"""What can go wrong in the gateway.
-
-    GatewayError
-    |- StartError   the process cannot start: a setting or a file is wrong; exit status 2
-    `- Problem      an answer of 4xx or 5xx to the caller, as an RFC 9457 document (see `problems`)
-
-None of their messages holds a key or a token.
-"""
+"""What can go wrong in any service. None of the messages holds a key or a token."""
 
 # ruff: noqa: N818 -- a problem is what RFC 9457 calls it
 
@@ -15,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-class GatewayError(Exception):
-    """Everything below."""
+class StartError(Exception):
+    """The process cannot start, and ends with status 2. The message names the setting, the field or the file,
+    and says what is wrong with it."""
 
 
-class StartError(GatewayError):
-    """The message names the setting or the file, and says what is wrong with it."""
+class Problem(Exception):
+    """An answer of 4xx or 5xx to the caller, as an RFC 9457 document (see `problems`).
 
-
-class Problem(GatewayError):
-    """`slug` ends the problem type's URI, `errors` are (place, what is wrong there), `more` are further
-    members of the document. `close` asks for the connection to be closed, because the rest of the request
-    was not read."""
+    `slug` ends the problem type's URI; `errors` are (JSON pointer, or name of a header or parameter; what is
+    wrong there); `more` are further members of the document. `close` asks for the connection to be closed,
+    because the rest of the request was not read.
+    """
 
     def __init__(
         self,

@@ -6,14 +6,13 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from gagarin.gateway.metrics import CONTENT_TYPE, Metrics
-
-# Says why the gateway is not ready; None when it is.
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # Prometheus' exposition format
+# Says why the service is not ready; None when it is.
 Unready = Callable[[], str | None]
 
 
-def application(metrics: Metrics, unready: Unready) -> web.Application:
-    """GET /healthz, /readyz and /metrics."""
+def application(metrics: Callable[[], bytes], unready: Unready) -> web.Application:
+    """GET /healthz, /readyz and /metrics; `metrics` gives the exposition."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -23,7 +22,7 @@ def application(metrics: Metrics, unready: Unready) -> web.Application:
         return web.Response(status=503 if reason else 200, text=f"{reason or 'ok'}\n")
 
     async def exposition(_: web.Request) -> web.Response:
-        return web.Response(body=metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(body=metrics(), headers={"Content-Type": CONTENT_TYPE})
 
     app = web.Application()
     app.router.add_get("/healthz", healthz)
