@@ -1,6 +1,7 @@
 """The resources of the scale benchmark: one provider, one agent, and as many Instances of it as wanted.
 
-All of them share the key, the model and the prompt: the worst case for a change of any of these.
+They share the key, the model and the prompt: the worst case for a change of any of these. What is only there,
+for the figures at rest, has prompts of its own.
 """
 
 from __future__ import annotations
@@ -25,8 +26,7 @@ def shared(key: str = "first", prompt: str = PROMPT) -> list[Object]:
     """What all Instances use."""
     reference = {"secretKeyRef": {"name": "model-key", "key": "token"}}
     provider = {"type": "OpenAICompatible", "url": "http://models.example/v1", "apiKey": reference}
-    agent = {"prompt": prompt, "model": {"providerRef": {"name": "models"}, "name": "large"}}
-    return [secret(key), _ours("Provider", "models", provider), _ours("Agent", "support", agent)]
+    return [secret(key), _ours("Provider", "models", provider), _ours("Agent", "support", _agent(prompt))]
 
 
 def secret(key: str) -> Object:
@@ -34,11 +34,18 @@ def secret(key: str) -> Object:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"token": key}}
 
 
-def instances(count: int, prefix: str = "shop", *, suspend: bool = False) -> Iterator[Object]:
-    """Instances that run one pod, or none for now."""
+def instances(count: int) -> Iterator[Object]:
+    """Instances of the one Agent, with a pod each."""
     for number in range(count):
-        spec = {"agentRef": {"name": "support"}, "suspend": suspend}
-        yield _ours("Instance", f"{prefix}-{number:05}", spec)
+        yield _ours("Instance", f"shop-{number:05}", {"agentRef": {"name": "support"}})
+
+
+def pairs(count: int) -> Iterator[Object]:
+    """Agents with prompts of their own, and for each a suspended Instance, which runs no pod for now."""
+    for number in range(count):
+        name = f"rest-{number:05}"
+        yield _ours("Agent", name, _agent(f"{PROMPT}You are number {number}."))
+        yield _ours("Instance", name, {"agentRef": {"name": name}, "suspend": True})
 
 
 def children(count: int) -> list[Object]:
@@ -47,6 +54,10 @@ def children(count: int) -> list[Object]:
     settings = RenderSettings(image=IMAGE)
     found = (resolve(item, objects).resolved for item in instances(count))
     return [child for resolved in found if resolved is not None for child in render(resolved, settings)]
+
+
+def _agent(prompt: str) -> Object:
+    return {"prompt": prompt, "model": {"providerRef": {"name": "models"}, "name": "large"}}
 
 
 def _ours(kind: str, name: str, spec: Object) -> Object:

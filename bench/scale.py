@@ -21,7 +21,7 @@ import msgspec
 from bench.interpreter import Interpreter
 from bench.mirror import Mirror, mirrors
 from bench.operatorprocess import OperatorProcess
-from bench.population import NAMESPACE, PROMPT, children, instances, namespace, secret, shared
+from bench.population import NAMESPACE, PROMPT, children, instances, namespace, pairs, secret, shared
 from bench.results import Measurement
 from gagarin.api.crd import crds
 from gagarin.core.names import SECRETS_REVISION
@@ -37,6 +37,7 @@ AT_ONCE = 32  # requests of the benchmark itself
 RESYNC_SECONDS = 20
 REST_RESYNCS = 3
 PATIENCE = 900.0
+SLOWEST = 3  # Instances a second that a machine with other things to do brings about
 KINDS = frozenset(child["kind"] for child in children(1))
 PROGRAMS = ("kube-scheduler", "kwok", "kubectl")
 NOTE = (
@@ -54,6 +55,7 @@ class Watcher:
     """Samples the operator while something goes on."""
 
     operator: OperatorProcess
+    patience: float = PATIENCE
     oldest: float = 0.0
     cpu: float = 0.0
     writes: int = 0
@@ -70,14 +72,14 @@ class Watcher:
 
     async def until(self, holds: Callable[[], AsyncIterator[bool]], what: str) -> None:
         """Wait, and remember how long that took and how long a key ever waited."""
-        deadline = self._began[0] + PATIENCE
+        deadline = self._began[0] + self.patience
         async for done in holds():
             self.oldest = max(self.oldest, self.operator.metrics().get("gagarin_queue_oldest_seconds", 0.0))
             if done:
                 self.seconds = time.perf_counter() - self._began[0]
                 return
             if time.perf_counter() > deadline:
-                raise TooSlowError(f"{what} did not come to be in {PATIENCE:.0f} s")
+                raise TooSlowError(f"{what} did not come to be in {self.patience:.0f} s")
             await asyncio.sleep(POLL_SECONDS)
 
 
@@ -195,10 +197,10 @@ class _Bench:
         yield self._line("edited_prompt.cpu_per_instance", watcher.cpu / self.count * 1000, "ms")
 
     async def _fill(self, operator: OperatorProcess) -> None:
-        """Suspended Instances have all children and no pods."""
-        more = max(0, self.objects - self.count - 2)
-        await self._create(instances(more, "rest", suspend=True))
-        with Watcher(operator) as watcher:
+        """Suspended Instances, which have all children and no pods, each with an Agent of its own."""
+        more = max(0, self.objects - self.count - 2) // 2
+        await self._create(pairs(more))
+        with Watcher(operator, PATIENCE + more / SLOWEST) as watcher:
             await watcher.until(lambda: self._all_there(["Deployment"], self.count + more), "all Deployments")
             await watcher.until(lambda: self._settled(operator), "the operator at rest")
 

@@ -206,5 +206,18 @@ def test_names_as_long_as_they_may_be_work_and_a_binary_key_is_told(world: World
     assert world.condition("helper", resource=AGENT)[0] == "True"
 
 
+def test_an_agent_with_as_many_tools_as_it_may_have_comes_about_and_rests(world: World) -> None:
+    names = [f"tool-{number}" for number in range(64)]
+    agent = world.agent()
+    agent["spec"]["tools"] = [{"toolRef": {"name": name}} for name in names]
+    world.apply(world.secret(), world.provider(), agent, world.instance())
+    world.apply(*(world.tool(name, keyed=True) for name in names[:32]))
+    world.start()
+    world.wait(lambda: names[32] in world.condition("helper")[2], "the first one that is not there, named")
+    world.apply(*(world.tool(name) for name in names[32:]))
+    world.make_ready("helper")
+    world.quiet()
+
+
 def named(world: World, name: str) -> Object:
     return {"metadata": {"namespace": world.namespace, "name": name}}

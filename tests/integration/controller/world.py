@@ -208,6 +208,15 @@ class World:
         key = {"apiKey": {"secretKeyRef": {"name": secret, "key": "token"}}} if secret else {}
         return self._ours("Provider", name, spec | key)
 
+    def tool(self, name: str, *, keyed: bool = False) -> Object:
+        """One over HTTP; `keyed`: it takes the Secret's key."""
+        function = {"name": name.replace("-", "_"), "parameters": {"type": "object"}}
+        spec: Object = {"type": "HTTP", "http": {"url": "http://tools.example"}, "functions": [function]}
+        if keyed:
+            reference = {"secretKeyRef": {"name": "key", "key": "token"}}
+            spec["auth"] = {"type": "Bearer", "bearer": reference}
+        return self._ours("Tool", name, spec)
+
     def secret(self, name: str = "key", value: str = "first") -> Object:
         metadata = {"namespace": self.namespace, "name": name}
         return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"token": value}}
