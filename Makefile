@@ -1,10 +1,10 @@
 # Each target is a few lines over scripts/; `make help` lists them.
 # CLUSTER=existing uses the current kube context instead of a local cluster.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit up down image bench generate lock
+.PHONY: help demo test check unit up down image bench generate lock docs docs-links
 
 help: ## what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: venv ## from nothing to an answered chat on a real local cluster
 	@.venv/bin/python scripts/demo.py
@@ -29,6 +29,12 @@ image: ## build the one image and make it known to the cluster
 
 bench: venv ## benchmarks as JSON lines, beside their goals
 	@.venv/bin/python -m bench
+
+docs: ## the documentation as a site, in build/site
+	@scripts/docs
+
+docs-links: ## whether the addresses that the documentation names outside of the repository answer
+	@scripts/docs linkcheck
 
 generate: venv ## write the generated files anew: CRDs, chart copies, manifests, reference
 	@scripts/generate

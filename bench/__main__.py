@@ -12,7 +12,19 @@ from contextlib import ExitStack
 
 import msgspec
 
-from bench import chat, cluster, footprint, goproxy, interpreter, openstreams, rig, scale, streaming, ways
+from bench import (
+    chat,
+    cluster,
+    dev,
+    footprint,
+    goproxy,
+    interpreter,
+    openstreams,
+    rig,
+    scale,
+    streaming,
+    ways,
+)
 from bench.interpreter import Interpreter
 from bench.loadclient import BadAnswerError
 from bench.processes import ProcessError
@@ -32,10 +44,11 @@ ON_RIG: dict[str, Callable[[Rig], Iterator[Measurement]]] = {
     "history": ways.history,
     "postgres": ways.postgres,
     "memory": footprint.memory,
+    "slow-readers": openstreams.slow_readers,
     "litellm": footprint.litellm,
 }
-WITH_LITELLM = ("chat", "first-token")  # it needs minutes for the streams of the others
-NAMES = (*COMPARISONS, *ON_RIG, "start", "cluster")
+WITH_OTHERS = ("chat", "first-token")  # LiteLLM would need minutes for the streams of the rest
+NAMES = (*COMPARISONS, *ON_RIG, "start", "dev", "cluster")
 LARGE = "scale"  # takes so long that it has to be asked for
 
 
@@ -62,11 +75,13 @@ def main(arguments: Sequence[str]) -> int:
 
 def measure(wanted: Sequence[str], instances: int, objects: int) -> Iterator[Measurement]:
     """The measurements of the benchmarks that are wanted; the numbers are the sizes of scale."""
-    if set(wanted) - {"cluster", LARGE}:
+    if set(wanted) - {"cluster", "dev", LARGE}:
         python = interpreter.find()
         yield environment(python)
         with rig.start(python) as running:
             yield from _on_rig(running, python, wanted)
+    if "dev" in wanted:
+        yield from dev.dev()
     if "cluster" in wanted:
         yield from cluster.apply_to_first_answer()
     if LARGE in wanted:
@@ -80,7 +95,8 @@ def _on_rig(running: Rig, python: Interpreter, wanted: Sequence[str]) -> Iterato
         with ExitStack() as stack:
             proxy = goproxy.build()
             proxies = [stack.enter_context(running.proxy(proxy))] if proxy else []
-            if name in WITH_LITELLM:
+            if name in WITH_OTHERS:
+                proxies.append(stack.enter_context(running.aiohttp()))
                 proxies.append(stack.enter_context(running.litellm()))
             server = stack.enter_context(running.server())
             yield from COMPARISONS[name]([running.direct, *proxies, server])

@@ -1,8 +1,8 @@
-"""`python -m bench.aiohttpproxy --upstream URL`: what a proxy costs that is made of aiohttp and does nothing else.
+"""`python aiohttpproxy.py --upstream URL`: what a proxy costs that is made of aiohttp and does nothing else.
 
-The chat server stands on aiohttp. What this proxy adds to a call is what no chat server on aiohttp can do without: the
-difference between the two is ours, and the difference between this one and Go's is the price of the stack. It knows no
-identity, history or protocol. When it listens it prints {"port": N}.
+The chat server stands on aiohttp. What this proxy adds to a call, no chat server on aiohttp can do without:
+the difference between the two is ours, and the one between this and Go's is the price of the stack. It knows
+no identity, history or protocol. When it listens it prints {"port": N}.
 """
 
 from __future__ import annotations

@@ -11,8 +11,9 @@ from statistics import median
 
 from bench.interpreter import Interpreter
 from bench.loadclient import Connection, get
+from bench.processes import Memory
 from bench.results import Measurement
-from bench.rig import Rig
+from bench.rig import Rig, Target
 from bench.streaming import UNIT, Load, rates
 
 STARTS = 7
@@ -64,27 +65,38 @@ def _wait_until_ready(ops_port: int) -> None:
 
 
 def memory(rig: Rig) -> Iterator[Measurement]:
-    """Memory of a server that has answered some chats, and what each open stream adds."""
-    with rig.server() as server, ExitStack() as streams:
-        with Connection(server.process.port) as connection:
-            for _ in range(CHATS):
-                connection.call(server.chat_request("Good morning."))
-        time.sleep(SETTLE)
-        idle = server.process.memory()
-        yield Measurement(name="process.idle_rss", value=idle.rss / MB, unit="MB")
-        yield Measurement(name="process.idle_pss", value=idle.pss / MB, unit="MB")
-        request = server.stream_request("[stub tokens=3 fault=hang after=2]")
+    """Memory of a server that has answered some chats, and what each open stream adds, to a proxy made of
+    aiohttp too."""
+    with rig.aiohttp() as proxy:
+        _, bare = _idle_and_per_stream(proxy)
+    with rig.server() as server:
+        idle, per_stream = _idle_and_per_stream(server)
+    yield Measurement(name="process.idle_rss", value=idle.rss / MB, unit="MB")
+    yield Measurement(name="process.idle_pss", value=idle.pss / MB, unit="MB")
+    yield Measurement(
+        name="process.memory_per_stream",
+        value=per_stream / KB,
+        unit="kB",
+        versus="aiohttp proxy",
+        reference=bare / KB,
+        note=f"{affordable(STREAMS)} streams open at once",
+    )
+
+
+def _idle_and_per_stream(target: Target) -> tuple[Memory, float]:
+    """What a process holds after some chats, and how many bytes more for each stream held open."""
+    with Connection(target.process.port) as connection:
+        for _ in range(CHATS):
+            connection.call(target.chat_request("Good morning."))
+    time.sleep(SETTLE)
+    idle = target.process.memory()
+    request = target.stream_request("[stub tokens=3 fault=hang after=2]")
+    with ExitStack() as streams:
         for _ in range(affordable(STREAMS)):
-            stream = streams.enter_context(Connection(server.process.port))
-            stream.until(request, server.first_token)
+            stream = streams.enter_context(Connection(target.process.port))
+            stream.until(request, target.first_token)
         time.sleep(SETTLE)
-        added = server.process.memory().rss - idle.rss
-        yield Measurement(
-            name="process.memory_per_stream",
-            value=added / affordable(STREAMS) / KB,
-            unit="kB",
-            note=f"{affordable(STREAMS)} streams open at once",
-        )
+        return idle, (target.process.memory().rss - idle.rss) / affordable(STREAMS)
 
 
 def affordable(streams: int) -> int:

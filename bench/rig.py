@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bench import litellm
+from bench import aiohttpproxy, litellm
 from bench.authority import Authority
 from bench.interpreter import Interpreter
 from bench.loadclient import post
@@ -91,6 +91,15 @@ class Rig:
         command: list[str | Path] = [binary, "-upstream", f"http://127.0.0.1:{self._stub.port}"]
         with Process(command, self._folder / "proxy.log", {"GOMAXPROCS": "1"}) as process:
             yield _openai("Go reverse proxy", "proxy", process)
+
+    @contextmanager
+    def aiohttp(self) -> Iterator[Target]:
+        """A proxy made of aiohttp, which does nothing else."""
+        program = Path(aiohttpproxy.__file__)
+        upstream = f"http://127.0.0.1:{self._stub.port}"
+        command: list[str | Path] = [self._interpreter.python, program, "--upstream", upstream]
+        with Process(command, self._folder / "aiohttp.log", self._interpreter.environment) as process:
+            yield _openai("aiohttp proxy", "aiohttp", process)
 
     @contextmanager
     def litellm(self) -> Iterator[Target]:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-QUICKSTART = ROOT / "manifests/examples/quickstart"
+QUICKSTART = ROOT / "examples/quickstart"
 CALLER = QUICKSTART / "caller"
 LOCAL_IMAGE = "gagarin.local/gagarin:dev"  # the one the manifests of the quickstart name
 IMAGE = os.environ.get("IMAGE", LOCAL_IMAGE)
@@ -61,17 +61,17 @@ class Tools:
 
     def __init__(self) -> None:
         self._kubeconfig = output(*CLUSTER, "kubeconfig")  # never the user's own, unless CLUSTER=existing
-        self._helm = Path(output(*CLUSTER, "binaries", "helm")) / "helm"
+        self._programs = Path(output(*CLUSTER, "binaries", "helm", "kubectl"))
 
     def kubectl(self, *arguments: object, stdin: str = "") -> str:
-        return output("kubectl", "--kubeconfig", self._kubeconfig, *arguments, stdin=stdin)
+        return output(self._programs / "kubectl", "--kubeconfig", self._kubeconfig, *arguments, stdin=stdin)
 
     def kustomized(self, folder: Path) -> str:
         """The manifests of a folder, with the image that is used here."""
         return self.kubectl("kustomize", folder).replace(LOCAL_IMAGE, IMAGE)
 
     def helm(self, *arguments: object) -> str:
-        return output(self._helm, "--kubeconfig", self._kubeconfig, *arguments)
+        return output(self._programs / "helm", "--kubeconfig", self._kubeconfig, *arguments)
 
     @property
     def prefix(self) -> str:

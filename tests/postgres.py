@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests import ports
 
 PASSWORD = "e2e"
 OPTIONS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "unix_socket_directories=")
@@ -27,7 +28,7 @@ def server(address: str = "127.0.0.1") -> Iterator[str]:
         folder = Path(name)
         _own(folder)
         (folder / "password").write_text(PASSWORD)
-        port = _free_port(address)
+        port = ports.free(address)
         initdb = ("initdb", "--auth=scram-sha-256", "--no-sync", "--username=gagarin", "--encoding=UTF8")
         _run(programs, *initdb, f"--pwfile={folder}/password", f"--pgdata={folder}/data")
         with (folder / "data/pg_hba.conf").open("a") as rules:
@@ -66,8 +67,3 @@ def _run(programs: Path, program: str, *arguments: str) -> None:
         )
         told.seek(0)
         assert done.returncode == 0, told.read()
-
-
-def _free_port(address: str) -> int:
-    with socket.create_server((address, 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -29,7 +29,11 @@ NEEDS: Mapping[str, str] = {
     "/etc/ssl/certs/ca-certificates.crt": "ca-certificates",
 }
 # The same for what tests use beside a cluster.
-TEST_NEEDS: Mapping[str, str] = {"/usr/bin/pg_ctlcluster": "postgresql"}
+TEST_NEEDS: Mapping[str, str] = {
+    "/usr/bin/pg_ctlcluster": "postgresql",
+    "/usr/bin/chromium": "chromium",
+    "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf": "fonts-dejavu-core",
+}
 NAMESPACES = ("unshare", "--net", "--mount", "--pid", "--uts", "--fork", "true")
 
 

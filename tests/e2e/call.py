@@ -1,6 +1,7 @@
 """One HTTP request from inside the cluster, as JSON in and JSON out; run in a pod by the tests.
 
-Argument: {"url", "method", "headers", "body", "ca"}; `ca`, PEM or null, is the one authority to trust.
+Argument: {"url", "method", "headers", "body", "ca"}; a body of text goes as it is, any other as JSON; `ca`,
+PEM or null, is the one authority to trust.
 Prints {"status", "headers", "text"}, or {"error"} when the connection fails or breaks: the tests tell a
 refused answer from a cut one by that.
 """
@@ -16,9 +17,10 @@ import urllib.request
 CONNECT_SECONDS = 3
 
 asked = json.loads(sys.argv[1])
+body = asked["body"] if isinstance(asked["body"], str) else json.dumps(asked["body"])
 request = urllib.request.Request(
     asked["url"],
-    data=None if asked["body"] is None else json.dumps(asked["body"]).encode(),
+    data=None if asked["body"] is None else body.encode(),
     headers={"Content-Type": "application/json", **asked["headers"]},
     method=asked["method"],
 )

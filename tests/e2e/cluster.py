@@ -16,6 +16,8 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import NotFoundError
 
+from scripts.manifests import program
+
 Object = dict[str, Any]
 T = TypeVar("T")
 FIELD_MANAGER = "e2e"
@@ -94,7 +96,8 @@ class Cluster:
 
     def kubectl(self, namespace: str, *arguments: str) -> str:
         """What kubectl prints; safe to call from several threads."""
-        call = ["kubectl", "--kubeconfig", str(self._kubeconfig), "--namespace", namespace, *arguments]
+        here = ("--kubeconfig", str(self._kubeconfig), "--namespace", namespace)
+        call = [program("kubectl"), *here, *arguments]
         done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -142,7 +145,7 @@ GROUPS = {
 }
 
 
-def eventually(what: str, read: Callable[[], T], holds: Callable[[T], object], timeout: float = 60.0) -> T:
+def eventually(what: str, read: Callable[[], T], holds: Callable[[T], object], timeout: float = 120.0) -> T:
     """Reads until it holds. Fails with what was waited for and the last value read."""
     deadline = time.monotonic() + timeout
     while True:

@@ -31,6 +31,11 @@ SHARED = "gagarin-e2e"
 AWAKE = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit()); signal.pause()"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the troubles: some take minutes to show, in which other processes run the other tests."""
+    items.sort(key=lambda item: item.path.name != "test_trouble.py")
+
+
 def run(*command: object) -> str:
     """What a command prints; fails with everything it said."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
@@ -61,7 +66,7 @@ class Helm:
         """Installs or upgrades both charts until the operator is rolled out; `settings` are KEY=VALUE."""
         repository, tag = IMAGE.rsplit(":", 1)
         image = (f"image.repository={repository}", f"image.tag={tag}")
-        values = (part for one in (*image, *settings) for part in ("--set", one))
+        values = (part for one in (*image, "gateway.enabled=true", *settings) for part in ("--set", one))
         install = ("upgrade", "--install", "--wait", "--timeout", "2m", "--create-namespace")
         self.call(*install, "gagarin-crds", ROOT / "charts/gagarin-crds")
         self.call(*install, "gagarin", ROOT / "charts/gagarin", *values)
@@ -83,7 +88,7 @@ def once(name: str, folder: Path) -> Iterator[bool]:
     When it fails, the next one is the first again."""
     with (folder / name).open("a", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield file.tell() == 0
+        yield os.fstat(file.fileno()).st_size == 0  # its position is of before the lock was got
         file.write("done")
 
 
@@ -100,11 +105,13 @@ def installation(helm: Helm, run_folder: Path) -> None:
     """The two charts, as a user installs them, and the operator rolled out."""
     with once("installation", run_folder) as is_first:
         if is_first:
-            helm.install("podAnnotations.run=" + run_id())
+            new = run_id()
+            helm.install("podAnnotations.run=" + new, "gateway.podAnnotations.run=" + new)
 
 
 def run_id() -> str:
-    """A new value rolls the operator, so that it runs the image of this run and not one with the same tag."""
+    """A new value rolls operator and gateway, so that they run the image of this run and not one with the
+    same tag."""
     return f"run-{secrets.token_hex(4)}"  # never all digits: Helm would take it for a number
 
 
@@ -166,8 +173,10 @@ def temporary_namespace(cluster: Cluster) -> Iterator[str]:
         resources.service_account(name, "stranger"),
         *resources.grant(name, "caller"),
     )
-    yield name
-    cluster.delete("Namespace", "", name)
+    try:
+        yield name
+    finally:
+        cluster.delete("Namespace", "", name)
 
 
 def run_bot(cluster: Cluster, namespace: str) -> None:

@@ -9,6 +9,7 @@ from tests.e2e.cluster import GAGARIN, Object
 
 STUB_URL = "http://model-stub.gagarin-e2e.svc/v1"
 CHAT_VERBS = ["create", "get", "delete"]
+RBAC = "rbac.authorization.k8s.io/v1"
 
 
 def namespace(name: str) -> Object:
@@ -67,20 +68,25 @@ def service_account(namespace: str, name: str) -> Object:
 
 def grant(namespace: str, account: str, instance: str = "bot") -> list[Object]:
     """A Role for the chats of one Instance and its RoleBinding to a ServiceAccount of the namespace."""
-    api = "rbac.authorization.k8s.io/v1"
     rule = {
         "apiGroups": ["gagarin.fyodorov.ai"],
         "resources": ["instances/chat"],
         "resourceNames": [instance],
         "verbs": CHAT_VERBS,
     }
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": f"{account}-{instance}"}
+    name = f"{account}-{instance}"
+    return [role(namespace, name, rule), binding(namespace, name, account, kind="Role", name=name)]
+
+
+def role(namespace: str, name: str, *rules: Object) -> Object:
+    return _object(RBAC, "Role", namespace, name) | {"rules": list(rules)}
+
+
+def binding(namespace: str, called: str, account: str, *, kind: str, name: str) -> Object:
+    """A RoleBinding of a Role or ClusterRole to a ServiceAccount of the namespace."""
     subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace}
-    return [
-        _object(api, "Role", namespace, f"{account}-{instance}") | {"rules": [rule]},
-        _object(api, "RoleBinding", namespace, f"{account}-{instance}")
-        | {"roleRef": reference, "subjects": [subject]},
-    ]
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
+    return _object(RBAC, "RoleBinding", namespace, called) | {"roleRef": reference, "subjects": [subject]}
 
 
 def python_pod(image: str, namespace: str, name: str, *command: str, port: int | None = None) -> Object:

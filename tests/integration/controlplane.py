@@ -14,7 +14,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -27,6 +26,8 @@ from typing import Any
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests import ports
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager")
@@ -78,7 +79,7 @@ class ControlPlane:
 
     def start(self) -> None:
         """Start etcd and kube-apiserver, and return when the API server is ready."""
-        self._port, self._etcd_port = _free_port(), _free_port()
+        self._port, self._etcd_port = ports.free(), ports.free()
         _write_signing_key(self.folder / "sa.key")
         (self.folder / "tokens.csv").write_text(f'{self.token},admin,admin,"system:masters"\n')
         self._run("etcd", *self._etcd_flags())
@@ -122,7 +123,7 @@ class ControlPlane:
             "--manage-all-nodes=true",
             "--cidr=10.250.0.1/16",
             "--node-lease-duration-seconds=40",
-            f"--server-address=127.0.0.1:{_free_port()}",
+            f"--server-address=127.0.0.1:{ports.free()}",
         )
         for number in range(count):
             answer = self.call("POST", "/api/v1/nodes", _pretended_node(f"pretended-{number}"))
@@ -256,12 +257,6 @@ def binaries(*programs: str) -> Path:
     found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     os.environ["GAGARIN_KUBE_BIN"] = found.splitlines()[-1]
     return Path(os.environ["GAGARIN_KUBE_BIN"])
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _write_signing_key(path: Path) -> None:

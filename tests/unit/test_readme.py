@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 QUICKSTART = "\n".join(
     file.read_text(encoding="utf-8")
-    for file in sorted((ROOT / "manifests/examples/quickstart").rglob("*"))
+    for file in sorted((ROOT / "examples/quickstart").rglob("*"))
     if file.is_file()
 )
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -39,8 +39,10 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
 
 def test_every_make_target_that_is_named_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    named = {name for page in PAGES for name in re.findall(r"`make (\w+)`", page.read_text(encoding="utf-8"))}
-    assert named - set(re.findall(r"^(\w+):", makefile, re.MULTILINE)) == set()
+    named = {
+        name for page in PAGES for name in re.findall(r"`make ([a-z-]+)`", page.read_text(encoding="utf-8"))
+    }
+    assert named - set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)) == set()
 
 
 def test_the_operator_folder_is_no_package() -> None:

@@ -7,7 +7,6 @@ model says is never allowed to steer the terminal: control characters are left o
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,11 @@ from rich.markdown import Markdown
 
 from gagarin.cli.errors import CommandError
 from gagarin.cli.reach import Direct, Through, advice, client_of
+from gagarin.cli.terminal import printable
 from gagarin.client import Done, GagarinError, SyncClient, Token, ToolCall
 
 PROMPT = "> "
 ENDS = ("/quit", "/exit")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 Ask = Callable[[str], str]
 
 
@@ -94,11 +93,6 @@ def converse(way: Direct | Through, conversation: str | None, screen: Screen, as
         screen.note(f"go on later with -c {talk.conversation}")
 
 
-def printable(text: str) -> str:
-    """The text without what would steer a terminal."""
-    return _CONTROLS.sub("", text)
-
-
 def _lines(ask: Ask) -> Iterator[str]:
     while True:
         try:
@@ -116,10 +110,17 @@ def _shown(screen: Screen) -> Iterator[Callable[[str], None]]:
     """Takes the pieces of an answer."""
     out = screen.answers
     if screen.plain or not out.is_terminal:
+        written: list[str] = []
+
+        def write(text: str) -> None:
+            written.append(text)
+            _write(out, text)
+
         try:
-            yield lambda text: _write(out, text)
+            yield write
         finally:
-            _write(out, "\n")
+            if written:  # a refusal leaves standard output empty
+                _write(out, "\n")
         return
     whole: list[str] = []
     with Live(console=out, refresh_per_second=8, vertical_overflow="visible") as live:

@@ -19,14 +19,30 @@ from rich.console import Console
 from gagarin.cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from gagarin.cli.reach import Through
+    from gagarin.cli.dev.reach import Here
+    from gagarin.cli.reach import Direct, Through
 
 Kubeconfig = Annotated[Path | None, typer.Option(help="The cluster; else $KUBECONFIG, ~/.kube/config.")]
 Context = Annotated[str | None, typer.Option(help="The context of the kubeconfig.")]
 Namespace = Annotated[
     str | None, typer.Option("--namespace", "-n", help="The Instance's; else the kubeconfig's.")
 ]
-As = Annotated[str, typer.Option("--as", help="The ServiceAccount to be, in the Instance's namespace.")]
+As = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        help="The ServiceAccount to be: default, or developer with `gagarin dev`.",
+        show_default=False,
+    ),
+]
+Dev = Annotated[
+    bool | None,
+    typer.Option(
+        "--dev/--no-dev",
+        help="That of a running `gagarin dev`, or of a cluster; else the first that has it.",
+        show_default=False,
+    ),
+]
 Output = Annotated[str, typer.Option("--output", "-o", help="table, json or yaml.")]
 Name = Annotated[str, typer.Argument(metavar="INSTANCE", help="Its name.")]
 
@@ -57,7 +73,7 @@ def chat(
     conversation: Annotated[
         str | None, typer.Option("--conversation", "-c", help="Go on with this one.")
     ] = None,
-    service_account: As = "default",
+    service_account: As = None,
     namespace: Namespace = None,
     url: Annotated[
         str | None, typer.Option(help="Where it is, instead of its name: with `gagarin dev`, say.")
@@ -65,6 +81,7 @@ def chat(
     token_file: Annotated[Path | None, typer.Option(help="With --url: the file of a token.")] = None,
     ca_file: Annotated[Path | None, typer.Option(help="Certificates to trust, if it serves TLS.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="No Markdown: the text as it comes.")] = False,
+    dev: Dev = None,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
@@ -77,6 +94,9 @@ def chat(
     way: Direct | Through
     if url is not None:
         way = Direct(url, _given_token(token_file), ca_file)
+    elif here := _here(instance or "", namespace, dev, kubeconfig, context):
+        typer.echo(f"chatting with {here}", err=True)
+        way = here.way(service_account, ca_file)
     else:
         way = _through(instance or "", namespace, service_account, kubeconfig, context, ca_file)
     screen = Screen(Console(highlight=False), Console(stderr=True, highlight=False), plain)
@@ -89,21 +109,26 @@ def chat(
 
 def token(
     instance: Name,
-    service_account: As = "default",
+    service_account: As = None,
     duration: Annotated[str, typer.Option(help="How long it lasts, at least 10m.")] = "1h",
     namespace: Namespace = None,
+    dev: Dev = None,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
     """Print a token for an Instance, made for a ServiceAccount that you may make tokens of."""
+    from gagarin.cli.instancenames import instance_key
     from gagarin.cli.kubeconfig import endpoint_of
     from gagarin.cli.tokens import Bearer, seconds_of
-    from gagarin.core.objects import Key
 
     seconds = seconds_of(duration)
-    endpoint = endpoint_of(kubeconfig, context)
-    key = Key("Instance", namespace or endpoint.namespace, instance)
-    made = asyncio.run(Bearer(endpoint, key, service_account, seconds).token())
+    if here := _here(instance, namespace, dev, kubeconfig, context):
+        bearer = here.bearer(service_account, seconds)
+    else:
+        endpoint = endpoint_of(kubeconfig, context)
+        key = instance_key(namespace or endpoint.namespace, instance)
+        bearer = Bearer(endpoint, key, service_account or "default", seconds)
+    made = asyncio.run(bearer.token())
     typer.echo(made.token)
     typer.echo(f"until {made.expiration_timestamp}", err=True)
 
@@ -118,10 +143,10 @@ def status(
 ) -> None:
     """Say why an Instance is not ready: all that it depends on in one picture. Exit status 0: ready, 1: not,
     2: no answer."""
+    from gagarin.cli.instancenames import instance_key
     from gagarin.cli.kubeconfig import endpoint_of
     from gagarin.cli.listing import checked_format
     from gagarin.cli.picture import show_all, show_one
-    from gagarin.core.objects import Key
 
     # Lines are only folded for eyes: who searches in them wants them whole.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 1000)
@@ -132,7 +157,7 @@ def status(
         if instance is None:
             ready = show_all(endpoint, None if everywhere else where, output, console)
         else:
-            ready = show_one(endpoint, Key("Instance", where, instance), output, console)
+            ready = show_one(endpoint, instance_key(where, instance), output, console)
     raise typer.Exit(not ready)
 
 
@@ -150,14 +175,14 @@ def logs(
 ) -> None:
     """Show what the pods of an Instance write."""
     from gagarin.cli.forwarding import Kubectl
+    from gagarin.cli.instancenames import instance_key
     from gagarin.cli.kubeconfig import endpoint_of
     from gagarin.cli.podlogs import Wanted, lines
-    from gagarin.core.objects import Key
 
     if output not in ("text", "json"):
         raise CommandError(f"--output: {output!r} is not one of text, json")
     wanted = Wanted(kind, follow, tail, json=output == "json")
-    key = Key("Instance", namespace or endpoint_of(kubeconfig, context).namespace, instance)
+    key = instance_key(namespace or endpoint_of(kubeconfig, context).namespace, instance)
     try:
         for line in lines(Kubectl(kubeconfig, context), key, wanted):
             typer.echo(line)
@@ -183,20 +208,30 @@ def _given_token(file: Path | None) -> str | Path:
     raise CommandError("--url needs a token: --token-file, or GAGARIN_TOKEN in the environment")
 
 
+def _here(
+    instance: str, namespace: str | None, dev: bool | None, kubeconfig: Path | None, context: str | None
+) -> Here | None:
+    """Whoever names a cluster means it."""
+    from gagarin.cli.dev.reach import found_here
+
+    wanted = False if dev is None and (kubeconfig is not None or context is not None) else dev
+    return found_here(instance, namespace, wanted=wanted)
+
+
 def _through(
     instance: str,
     namespace: str | None,
-    service_account: str,
+    service_account: str | None,
     kubeconfig: Path | None,
     context: str | None,
     ca_file: Path | None,
 ) -> Through:
     from gagarin.cli.forwarding import Kubectl
+    from gagarin.cli.instancenames import instance_key
     from gagarin.cli.kubeconfig import endpoint_of
     from gagarin.cli.reach import Through
     from gagarin.cli.tokens import Bearer
-    from gagarin.core.objects import Key
 
     endpoint = endpoint_of(kubeconfig, context)
-    key = Key("Instance", namespace or endpoint.namespace, instance)
-    return Through(Kubectl(kubeconfig, context), Bearer(endpoint, key, service_account), ca_file)
+    key = instance_key(namespace or endpoint.namespace, instance)
+    return Through(Kubectl(kubeconfig, context), Bearer(endpoint, key, service_account or "default"), ca_file)

@@ -37,21 +37,50 @@ def gagarin() -> None:
 
 @app.command()
 def dev(
-    path: Annotated[Path, typer.Option("--file", "-f", help="A file or folder of manifests.")],
+    path: Annotated[Path, typer.Option("--file", "-f", help="A file or folder of manifests.")] = Path(),
     port: Annotated[
-        int,
+        int | None,
         typer.Option(
-            help="Port of the first Instance, the next ones follow; 0 takes free ones.", min=0, max=65535
+            help="Port of the first Instance, the next ones follow; 0 takes free ones. "
+            "Without it: 8080 and on, and the same as the last time.",
+            min=0,
+            max=65535,
+            show_default=False,
         ),
-    ] = 8080,
+    ] = None,
+    env_file: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Lines NAME=VALUE for Secrets that are not among the manifests; may be repeated. "
+            "Without it: .env of the folder.",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+        ),
+    ] = None,
     say: Annotated[
         str | None, typer.Option(help="Say this to every Instance, print the answers, and end.")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail where something would stand in for what is missing.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Forget the conversations and ports of the last time.")
+    ] = False,
+    output: Annotated[str, typer.Option("--output", "-o", help="text, or json: one object a line.")] = "text",
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Only what is ready, and what is wrong.")
+    ] = False,
 ) -> None:
-    """Run the Instances in a folder on this machine, without a cluster."""
-    from gagarin.cli.dev import Options, run
+    """Run the Instances in a folder on this machine, without a cluster, and follow changes of the files."""
+    from gagarin.cli.dev.report import FORMATS, Report
+    from gagarin.cli.dev.session import Options, run
 
-    raise typer.Exit(asyncio.run(_until_signalled(run(Options(path, port, say), typer.echo))))
+    if output not in FORMATS:
+        raise CommandError(f"--output: {output!r} is not one of {', '.join(FORMATS)}")
+    options = Options(path, port, tuple(env_file or ()), say, strict, fresh)
+    report = Report(typer.echo, output, quiet=quiet)
+    raise typer.Exit(asyncio.run(_until_signalled(run(options, report))))
 
 
 Files = Annotated[

@@ -96,7 +96,7 @@ def _texts(path: Path, stdin: TextIO, faults: list[ManifestError]) -> Iterator[t
     if path == STDIN:
         yield "<stdin>", stdin.read()
         return
-    for file in _manifest_files(path):
+    for file in manifest_files(path):
         try:
             yield str(file), file.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
@@ -107,7 +107,9 @@ def _texts(path: Path, stdin: TextIO, faults: list[ManifestError]) -> Iterator[t
             raise CommandError(f"{file}: {error.strerror}") from error
 
 
-def _manifest_files(path: Path) -> list[Path]:
+def manifest_files(path: Path) -> list[Path]:
+    """The file, or the YAML and JSON files of the folder, in the order of their names. Raises
+    `CommandError`."""
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -170,6 +172,19 @@ def _check_envelope(document: Document) -> None:
         _refuse(document, ("metadata", "name"), f"this {item['kind']} has no metadata.name")
     if not isinstance(metadata.get("namespace", ""), str | None):
         _refuse(document, ("metadata", "namespace"), "metadata.namespace is not a string")
+    if item["kind"] in ("Secret", "ConfigMap"):
+        _check_data(document)
+
+
+def _check_data(document: Document) -> None:
+    """What a Secret or a ConfigMap holds is text under names. Raises `ManifestError`."""
+    for part in ("data", "stringData", "binaryData"):
+        values = document.value.get(part) or {}
+        if not isinstance(values, dict):
+            _refuse(document, (part,), f"{part} is not a mapping")
+        for name, value in values.items():
+            if not isinstance(value, str | None):
+                _refuse(document, (part, name), f"{part}.{name} is not a string; put it in quotes")
 
 
 def _refuse(document: Document, path: FieldPath, problem: str) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from gagarin.cli.chat import printable
 from gagarin.cli.errors import CommandError
 from gagarin.cli.forwarding import Kubectl, stop
+from gagarin.cli.terminal import printable
 from gagarin.core import names
 from gagarin.core.objects import Key
 

@@ -15,6 +15,7 @@ from gagarin.cli.errors import CommandError
 from gagarin.cli.forwarding import Kubectl, forwarded
 from gagarin.cli.tokens import Bearer
 from gagarin.client import GagarinError, SettingsError, SyncClient
+from gagarin.client.address import TokenSource
 from gagarin.core import names
 from gagarin.core.objects import Key, Object
 from gagarin.kube.client import KubeClient
@@ -27,11 +28,13 @@ EARLY = 60.0  # seconds before a token expires that the next one is asked for
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """An Instance at a URL, and a token that the user has."""
+    """An Instance at a URL, and a token that the user has. `server_name`: the name in its certificate, where
+    the URL has another one."""
 
     url: str
-    token: str | Path
+    token: TokenSource
     ca_file: Path | None = None
+    server_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def client_of(way: Direct | Through) -> Iterator[SyncClient]:
     """A client, while the block runs. Raises `CommandError`."""
     try:
         if isinstance(way, Direct):
-            with SyncClient(way.url, way.token, ca_file=way.ca_file) as client:
+            with SyncClient(way.url, way.token, ca_file=way.ca_file, server_name=way.server_name) as client:
                 yield client
         else:
             with _through(way) as client:

@@ -36,15 +36,24 @@ def with_stand_ins(
     `label` is the one that the policy wants on Secrets, KEY or KEY=VALUE.
     """
     completed = ObjectMap(list(objects.values()))
-    missing: dict[Key, dict[str, str]] = {}
-    for key, item in objects.items():
-        if key.kind in OUR_KINDS:
-            for secret, data in _wanted(key.namespace, item.get("spec")):
-                if secret not in objects and (only is None or secret in only):
-                    missing.setdefault(secret, {}).update(data)
+    missing = {
+        secret: data
+        for secret, data in secrets_wanted(objects).items()
+        if secret not in objects and (only is None or secret in only)
+    }
     for secret, data in missing.items():
         completed[secret] = _stand_in(secret, data, label)
     return completed, frozenset(missing)
+
+
+def secrets_wanted(objects: ObjectMap) -> dict[Key, dict[str, str]]:
+    """Every Secret that our kinds refer to, and for each key that is used a value that could stand in."""
+    wanted: dict[Key, dict[str, str]] = {}
+    for key, item in objects.items():
+        if key.kind in OUR_KINDS:
+            for secret, data in _wanted(key.namespace, item.get("spec")):
+                wanted.setdefault(secret, {}).update(data)
+    return wanted
 
 
 def _wanted(namespace: str, value: Any, parent: str = "") -> Iterator[tuple[Key, dict[str, str]]]:

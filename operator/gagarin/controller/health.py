@@ -19,6 +19,7 @@ from gagarin.controller.metrics import Metrics
 from gagarin.controller.workqueue import WorkQueue
 
 STUCK_SECONDS = 300.0
+RESYNC_SECONDS = 60.0  # that a resync may take itself
 
 
 class Health:
@@ -33,7 +34,7 @@ class Health:
     ) -> None:
         self._queue = queue
         self._feeds = feeds
-        self._patience = 3 * resync_seconds + 60
+        self._patience = 3 * resync_seconds + RESYNC_SECONDS
         self._clock = clock
         self._resynced: float | None = None
         self.state = "starting"

@@ -165,6 +165,7 @@ async def _row(caller: Caller, namespace: str, name: str) -> Row:
             created_at="",
             ready=None,
             reason="NotFound" if problem.status == 404 else "Forbidden",
+            message=problem.detail,
             name=name,
             handle=name,
             description="",

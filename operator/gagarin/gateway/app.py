@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import metadata
-
 import aiohttp
 import msgspec
 from aiohttp import web
@@ -21,8 +19,10 @@ from gagarin.gateway.relay import Relay
 from gagarin.gateway.routes import chat_routes, open_routes, resource_routes, yaml_routes
 from gagarin.gateway.settings import Settings
 from gagarin.gateway.sockets import Sockets
+from gagarin.gateway.webpage import WebPage
 from gagarin.kube.client import KubeClient
 from gagarin.serving.logs import Log
+from gagarin.serving.tracing import PASS_ON, Tracing
 
 
 class Gateway:
@@ -36,24 +36,26 @@ class Gateway:
         account_namespace: str,
         log: Log,
         metrics: Metrics,
+        tracing: Tracing = PASS_ON,
     ) -> None:
         bounds = Bounds(settings.max_body, settings.body_timeout)
         callers = Callers(client, settings.default_namespace)
         credentials = Credentials(client, account_namespace, settings.service_account, log)
         destinations = Destinations(callers, credentials, settings.instance_url)
-        relay = Relay(destinations, session, bounds, metrics)
-        self._sockets = Sockets(destinations, session, settings.max_body, metrics)
+        relay = Relay(destinations, session, bounds, metrics, tracing)
+        self._sockets = Sockets(destinations, session, settings.max_body, metrics, tracing)
         self._cors = Cors(settings.cors_origins)
-        self._observer = Observer(log, metrics)
+        self._observer = Observer(log, metrics, tracing)
+        self._page = WebPage(settings.default_namespace) if settings.web_page else None
         described = Operation("This description", {})
         self._routes = [
-            *open_routes(),
+            *open_routes(self._page),
             Route("GET", "/openapi.json", self._describe, described, open=True),
             *resource_routes(callers, bounds),
             *yaml_routes(callers, bounds),
             *chat_routes(relay, self._sockets),
         ]
-        self._document = openapi.document(self._routes, metadata.version("gagarin"))
+        self._document = openapi.document(self._routes)
 
     def application(self) -> web.Application:
         """The routes, in the order in which they are tried."""
@@ -61,9 +63,15 @@ class Gateway:
         for route in self._routes:
             for path in route.paths():
                 app.router.add_route(route.method, path, route.handler)
+        if self._page is not None:
+            self._page.add_to(app)
         app.on_response_prepare.append(self._cors.sign)
         app.on_shutdown.append(self._closed)
         return app
+
+    def description(self) -> openapi.Schema:
+        """The OpenAPI document."""
+        return self._document
 
     async def _describe(self, _: web.Request) -> web.Response:
         return answers.document(msgspec.Raw(msgspec.json.encode(self._document)))

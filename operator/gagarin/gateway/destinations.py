@@ -25,14 +25,7 @@ REMEMBERED_SECONDS = 10.0
 MAX_REMEMBERED = 4096
 MAX_GROUPS, MAX_NAME = 256, 1024  # what a pod takes
 SCOPES = "scopes.authorization.openshift.io"
-_PASSED_ON = (
-    "Idempotency-Key",
-    "Gagarin-End-User",
-    "Gagarin-Depth",
-    "Last-Event-ID",
-    "traceparent",
-    "tracestate",
-)
+_PASSED_ON = ("Idempotency-Key", "Gagarin-End-User", "Gagarin-Depth", "Last-Event-ID")
 
 
 class Destination(NamedTuple):

@@ -14,26 +14,29 @@ from gagarin.serving.errors import Problem
 from gagarin.serving.logs import Log
 from gagarin.serving.problems import internal, problem_response
 from gagarin.serving.requests import CLIENT_GONE, cut, problem_of_router, route_of
+from gagarin.serving.tracing import Span, Tracing
 
 
 class Observer:
     """The middleware."""
 
-    def __init__(self, log: Log, metrics: Metrics) -> None:
+    def __init__(self, log: Log, metrics: Metrics, tracing: Tracing) -> None:
         self._log = log
         self._metrics = metrics
+        self._tracing = tracing
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """For `web.Application(middlewares=...)`."""
         began = time.perf_counter()
         status, slug = CLIENT_GONE, None
-        try:
-            response, slug = await self._answered(request, handler)
-            status = response.status
-            return response
-        finally:
-            self._record(request, status, slug, time.perf_counter() - began)
+        with self._tracing.request(request.method, request.headers) as span:
+            try:
+                response, slug = await self._answered(request, handler)
+                status = response.status
+                return response
+            finally:
+                self._record(request, status, slug, time.perf_counter() - began, span)
 
     async def _answered(
         self, request: web.Request, handler: Handler
@@ -59,8 +62,13 @@ class Observer:
         self._log.failure("a request failed because of a mistake in the gateway", error)
         return internal()
 
-    def _record(self, request: web.Request, status: int, slug: str | None, seconds: float) -> None:
-        self._metrics.answered(route_of(request), status, seconds)
+    def _record(
+        self, request: web.Request, status: int, slug: str | None, seconds: float, span: Span
+    ) -> None:
+        route = route_of(request)
+        self._metrics.answered(route, status, seconds)
+        name = f"{request.method[:32]} {route}"
+        span.set(name=name, http__route=route, http__response__status_code=status, error__type=slug)
         line = {"method": request.method[:32], "path": request.path[:256], "status": status}
         told = {"problem": slug} if slug else {}
         self._log.access(**line, duration_ms=round(seconds * 1000, 3), **told)

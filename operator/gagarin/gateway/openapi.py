@@ -20,6 +20,7 @@ TEXT = "text/plain"
 EVENTS = "text/event-stream"
 YAML = "application/x-yaml"
 NAMESPACED = "/ns/{namespace}"
+VERSION = "v1alpha1"  # of the resources behind the rows; the image has no metadata of a package
 
 Schema = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -86,7 +87,7 @@ PAGE: Mapping[str, Schema] = {
 }
 
 
-def document(routes: Sequence[Route], version: str) -> Schema:
+def document(routes: Sequence[Route]) -> Schema:
     """The description of the routes."""
     types = list({kind: None for route in routes for kind in _types(route.operation.answer)})
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
@@ -103,7 +104,7 @@ def document(routes: Sequence[Route], version: str) -> Schema:
     }
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Gagarin API", "description": _ABOUT, "version": version},
+        "info": {"title": "Gagarin API", "description": _ABOUT, "version": VERSION},
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": {"cluster": bearer}},
     }

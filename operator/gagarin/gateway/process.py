@@ -6,6 +6,7 @@ to be ready: what an unreachable API server means, each answer says.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,13 +17,16 @@ from aiohttp import web
 from gagarin.gateway.app import Gateway
 from gagarin.gateway.metrics import Metrics
 from gagarin.gateway.settings import Settings
+from gagarin.gateway.spans import SERVICE
 from gagarin.kube.client import KubeClient
 from gagarin.kube.endpoint import Endpoint, from_kubeconfig, in_cluster
 from gagarin.kube.errors import EndpointError
 from gagarin.serving import ops
+from gagarin.serving.certificate import Certificate
 from gagarin.serving.errors import StartError
 from gagarin.serving.logs import Log
 from gagarin.serving.signals import stop_event
+from gagarin.serving.tracing import tracing_of
 
 
 async def serve(settings: Settings, log: Log) -> None:
@@ -31,16 +35,19 @@ async def serve(settings: Settings, log: Log) -> None:
     metrics = Metrics()
     endpoint = _endpoint(settings)
     async with AsyncExitStack() as stack:
+        tracing = tracing_of(SERVICE)
+        stack.callback(tracing.close)
+        context = _context(settings, log, stack)
         client = await stack.enter_async_context(KubeClient(endpoint, user_agent="gagarin-gateway"))
         session = await stack.enter_async_context(pod_session(settings.instance_ca_file))
         namespace = settings.namespace or endpoint.namespace
-        gateway = Gateway(settings, client, session, namespace, log, metrics)
+        gateway = Gateway(settings, client, session, namespace, log, metrics, tracing)
         ops_app = ops.application(metrics.text, lambda: "draining" if stop.is_set() else None)
         ops_runner = await _listening(ops_app, 0.1, stack)
         runner = await _listening(gateway.application(), settings.drain_seconds, stack)
         ports = {
             "ops_port": await _listen(ops_runner, settings.host, settings.ops_port),
-            "port": await _listen(runner, settings.host, settings.port),
+            "port": await _listen(runner, settings.host, settings.port, context),
         }
         log.event("info", "ready to serve", host=settings.host, **ports)
         await stop.wait()
@@ -84,10 +91,20 @@ async def _listening(app: web.Application, seconds: float, stack: AsyncExitStack
     return runner
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
+def _context(settings: Settings, log: Log, stack: AsyncExitStack) -> ssl.SSLContext | None:
+    """What HTTPS is spoken with, if it is: a renewed certificate is taken while the process runs."""
+    if settings.tls_cert_file is None or settings.tls_key_file is None:
+        return None
+    certificate = Certificate(settings.tls_cert_file, settings.tls_key_file, log)
+    fresh = asyncio.create_task(certificate.keep_fresh())
+    stack.callback(fresh.cancel)
+    return certificate.context
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int, context: ssl.SSLContext | None = None) -> int:
     """Begin to listen; the port, which is another one than 0. Raises `StartError`."""
     try:
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, host, port, ssl_context=context).start()
     except OSError as error:
         raise StartError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
     taken: int = runner.addresses[0][1]

@@ -16,7 +16,9 @@ from gagarin.gateway import body, problems
 from gagarin.gateway.body import Bounds
 from gagarin.gateway.destinations import Destination, Destinations
 from gagarin.gateway.metrics import Metrics
+from gagarin.gateway.spans import pod_call
 from gagarin.serving.problems import no_such_route
+from gagarin.serving.tracing import Tracing
 
 CONNECT_SECONDS = 5.0
 WRITE_BUFFER = 16 * 1024
@@ -30,19 +32,28 @@ class Relay:
     """The handlers that pass a request on to a pod."""
 
     def __init__(
-        self, destinations: Destinations, session: aiohttp.ClientSession, bounds: Bounds, metrics: Metrics
+        self,
+        destinations: Destinations,
+        session: aiohttp.ClientSession,
+        bounds: Bounds,
+        metrics: Metrics,
+        tracing: Tracing,
     ) -> None:
         self._destinations = destinations
         self._session = session
         self._bounds = bounds
         self._metrics = metrics
+        self._tracing = tracing
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         """A whole answer. GET with a body is what the original had."""
         return await self._relayed(request, "POST", "/chat")
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """The answer as it is made: plain text as in the original, or events for those who accept them."""
+        """The answer as it is made: plain text as in the original, or events for those who accept them. GET
+        with the id of an event goes on after it."""
+        if request.method == "GET" and "Last-Event-ID" in request.headers:
+            return await self._relayed(request, "GET", "/stream", "text/event-stream")
         events = "text/event-stream" in request.headers.get("Accept", "")
         return await self._relayed(
             request, "POST", "/stream", "text/event-stream" if events else "text/plain"
@@ -67,23 +78,28 @@ class Relay:
         headers["Accept"] = accept
         if data is not None:
             headers["Content-Type"] = "application/json"
-        with self._metrics.relays.track_inprogress():
-            try:
-                asked = self._session.request(
-                    method,
-                    destination.url + path,
-                    params=request.query if method != "POST" else None,
-                    headers=headers,
-                    data=data,
-                    allow_redirects=False,
-                    timeout=_PATIENCE,
-                )
-                async with asked as answer:
-                    return await self._passed_on(request, destination, answer)
-            except aiohttp.ClientConnectorError as error:
-                raise problems.unreachable(destination.namespace, destination.name) from error
-            except (aiohttp.ClientError, TimeoutError) as error:
-                raise problems.broken_answer() from error
+        with self._metrics.relays.track_inprogress(), pod_call(self._tracing, method, destination):
+            return await self._asked(request, method, path, destination, data)
+
+    async def _asked(
+        self, request: web.Request, method: str, path: str, destination: Destination, data: bytes | None
+    ) -> web.StreamResponse:
+        asked = self._session.request(
+            method,
+            destination.url + path,
+            params=request.query if method != "POST" else None,
+            headers=destination.headers,
+            data=data,
+            allow_redirects=False,
+            timeout=_PATIENCE,
+        )
+        try:
+            async with asked as answer:
+                return await self._passed_on(request, destination, answer)
+        except aiohttp.ClientConnectorError as error:
+            raise problems.unreachable(destination.namespace, destination.name) from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise problems.broken_answer() from error
 
     async def _passed_on(
         self, request: web.Request, destination: Destination, answer: aiohttp.ClientResponse

@@ -33,6 +33,7 @@ from gagarin.gateway.resourceroutes import (
 )
 from gagarin.gateway.rows import AgentRow, InstanceRow, ModelRow, ProviderRow, ToolRow
 from gagarin.gateway.sockets import Sockets
+from gagarin.gateway.webpage import WebPage, is_for_people
 from gagarin.gateway.yamlroutes import Applied, YamlRoutes
 
 
@@ -201,10 +202,12 @@ def chat_routes(relay: Relay, sockets: Sockets) -> list[Route]:
     ]
 
 
-def open_routes() -> list[Route]:
+def open_routes(page: WebPage | None) -> list[Route]:
     """What needs no token."""
 
-    async def root(_: web.Request) -> web.Response:
+    async def root(request: web.Request) -> web.Response:
+        if page is not None and is_for_people(request):
+            return page.found()
         return answers.document("Gagarin API v1")
 
     async def health(_: web.Request) -> web.Response:

@@ -1,7 +1,7 @@
 """Resources as the rows that the original answered with: the same names of fields, nothing secret.
 
-`id` is the resource's name, and so is every reference. `ready` and `reason` are the condition Ready; null
-before the operator has looked at a resource.
+`id` is the resource's name, and so is every reference. `ready`, `reason` and `message` are the condition
+Ready; null before the operator has looked at a resource.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class Row(msgspec.Struct, kw_only=True):
     created_at: str
     ready: bool | None
     reason: str | None
+    message: str | None
 
 
 class ProviderRow(Row, kw_only=True):
@@ -91,6 +92,7 @@ class Condition(NamedTuple):
 
     ready: bool | None
     reason: str | None
+    message: str | None
 
 
 def row(item: Object) -> Row:
@@ -103,6 +105,7 @@ def row(item: Object) -> Row:
         "created_at": metadata["creationTimestamp"],
         "ready": condition.ready,
         "reason": condition.reason,
+        "message": condition.message,
     }
     kind, members = _MAKERS[item["kind"]]
     made: Row = kind(**shared, **members(metadata["name"], item["spec"], item.get("status") or {}))
@@ -113,8 +116,9 @@ def ready(item: Object) -> Condition:
     """The condition Ready."""
     for condition in (item.get("status") or {}).get("conditions") or ():
         if condition["type"] == "Ready":
-            return Condition(condition["status"] == "True", condition.get("reason"))
-    return Condition(None, None)
+            is_ready = condition["status"] == "True"
+            return Condition(is_ready, condition.get("reason"), condition.get("message"))
+    return Condition(None, None, None)
 
 
 def api_url(spec: Object) -> str | None:

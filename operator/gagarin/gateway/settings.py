@@ -15,15 +15,17 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from gagarin.serving.errors import StartError
 from gagarin.serving.logs import LEVELS
-from gagarin.serving.options import Options, level, port, seconds, whole
+from gagarin.serving.options import Options, level, port, seconds, switch, whole
 
 INSTANCE_URL = "{scheme}://{name}.{namespace}.svc"
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """`kubeconfig` None: the pod's own ServiceAccount. `service_account` is that account's name and
+    """`kubeconfig` None: the pod's own ServiceAccount. The two `tls` files are there together, or not at all:
+    then it speaks HTTP. `service_account` is that account's name and
     `namespace` where it lives ("": the kubeconfig's or the pod's): tokens for Instances are asked for
     it."""
 
@@ -36,7 +38,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     default_namespace: str
     instance_url: str
     instance_ca_file: Path | None
+    tls_cert_file: Path | None
+    tls_key_file: Path | None
     cors_origins: tuple[str, ...]
+    web_page: bool
     max_body: int
     body_timeout: float
     drain_seconds: float
@@ -45,7 +50,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings. Raises `StartError`, naming the option; `--help` ends the process."""
-    return Settings(**_options(environment).parse(arguments))
+    settings = Settings(**_options(environment).parse(arguments))
+    if (settings.tls_cert_file is None) != (settings.tls_key_file is None):
+        raise StartError("--tls-cert-file and --tls-key-file: one of them is of no use without the other")
+    return settings
 
 
 def _options(environment: Mapping[str, str]) -> Options:
@@ -71,12 +79,15 @@ def _options(environment: Mapping[str, str]) -> Options:
         Path,
         "certificates that Instances with TLS are checked with, beside the system's",
     )
+    add("--tls-cert-file", None, Path, "certificates, PEM, to speak HTTPS with; default: HTTP")
+    add("--tls-key-file", None, Path, "the key of --tls-cert-file, PEM")
     add(
         "--cors-origins",
         "",
         _origins,
         "origins whose pages may call, separated by commas, or *; default: none",
     )
+    add("--web-page", "true", switch, "whether the web page is served at /web/, true or false")
     add("--max-body", "2097152", whole, "the most bytes that a body has")
     add("--body-timeout", "30", seconds, "seconds within which a request's body has to arrive")
     add("--drain-seconds", "330", seconds, "seconds that answers may go on after SIGTERM")

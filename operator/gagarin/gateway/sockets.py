@@ -19,9 +19,11 @@ from gagarin.gateway import problems
 from gagarin.gateway.destinations import Destination, Destinations
 from gagarin.gateway.metrics import Metrics
 from gagarin.gateway.relay import CONNECT_SECONDS
+from gagarin.gateway.spans import pod_call
 from gagarin.serving.errors import Problem
 from gagarin.serving.problems import upgrade_needed
 from gagarin.serving.subprotocols import PROTOCOL, offered_token
+from gagarin.serving.tracing import Tracing
 
 PING_SECONDS = 20.0
 CLOSE_SECONDS = 5.0
@@ -45,12 +47,14 @@ class Sockets:
         session: aiohttp.ClientSession,
         max_bytes: int,
         metrics: Metrics,
+        tracing: Tracing,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._destinations = destinations
         self._session = session
         self._max_bytes = max_bytes
         self._metrics = metrics
+        self._tracing = tracing
         self._now = now
         self._open: set[web.WebSocketResponse] = set()
 
@@ -67,7 +71,7 @@ class Sockets:
         )
         if not socket.can_prepare(request):
             raise upgrade_needed()
-        with self._metrics.relays.track_inprogress():
+        with self._metrics.relays.track_inprogress(), pod_call(self._tracing, "GET", destination):
             pod = await self._connected(request, destination)
             try:
                 await socket.prepare(request)

@@ -5,8 +5,7 @@ A request that is not let in costs one look into a cache: nothing of its body is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 from aiohttp import web
 
@@ -15,7 +14,7 @@ from gagarin.server.auth.authority import Verb
 from gagarin.server.auth.gate import Gate, Headers
 from gagarin.server.auth.identity import Caller
 from gagarin.server.body import most_bytes
-from gagarin.server.limits import ChatSlots
+from gagarin.server.limits import ChatSlots, Slot
 from gagarin.server.metrics import Metrics
 from gagarin.server.observe import TRACE
 from gagarin.serving.body import read
@@ -31,9 +30,8 @@ class Admission:
         self, gate: Gate, limits: Limits, metrics: Metrics, body_timeout: float, headers: Mapping[str, str]
     ) -> None:
         self._gate = gate
-        self._metrics = metrics
         self._body_timeout = body_timeout
-        self._slots = ChatSlots(limits.max_concurrent_chats)
+        self._slots = ChatSlots(limits.max_concurrent_chats, metrics.chats)
         self.headers = headers
         self.max_chars = limits.max_input_chars
         self.max_bytes = most_bytes(limits.max_input_chars)
@@ -50,8 +48,6 @@ class Admission:
         """The whole body. Raises `Problem` 400, 408, 413."""
         return await read(request, self._body_timeout, max_bytes)
 
-    @contextmanager
-    def chat(self, caller: Caller) -> Iterator[None]:
-        """While an answer is made. Raises `Problem` 429."""
-        with self._slots.take(caller.identity.user), self._metrics.chats.track_inprogress():
-            yield
+    def chat(self, caller: Caller) -> Slot:
+        """While an answer is made. Entering it raises `Problem` 429."""
+        return self._slots.take(caller.identity.user)

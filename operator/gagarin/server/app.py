@@ -25,9 +25,9 @@ from gagarin.server.observe import Observer
 from gagarin.server.openaiapi.routes import OpenAiRoutes
 from gagarin.server.openapi import JSON, Answer, Operation, Route, Schema
 from gagarin.server.resume import Streams
-from gagarin.server.tracing import PASS_ON, Tracing
 from gagarin.server.websocket import Sockets
 from gagarin.serving.logs import Log
+from gagarin.serving.tracing import PASS_ON, Tracing
 
 
 class Waits(Protocol):

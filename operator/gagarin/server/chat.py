@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
+from typing import Any, Self
 
 from gagarin.core.config import Config
 from gagarin.server import problems
@@ -27,39 +29,58 @@ from gagarin.serving.logs import Log
 
 
 class _Kept:
-    """A question on its way into the store, and its place in its conversation."""
+    """A question on its way into the store, and its place in its conversation. On leaving, the question is
+    kept whatever happened, and its place is not left waiting.
 
-    def __init__(self, store: Store, accepting: asyncio.Task[Turn], stack: AsyncExitStack) -> None:
+    It is there for as long as an answer takes, so it holds little: no task that is over, no exit stack.
+    """
+
+    __slots__ = ("_accepting", "_held", "_lead", "_store", "_turn")
+
+    def __init__(self, store: Store, accepting: Coroutine[Any, Any, Turn]) -> None:
         self._store = store
-        self._accepting = accepting
-        self._stack = stack
+        self._accepting: asyncio.Task[Turn] | None = asyncio.create_task(accepting)
+        self._turn: Turn | None = None
+        self._lead: AbstractAsyncContextManager[Held] | None = None
         self._held: Held | None = None
-        self._waited = False
 
     async def held(self) -> Held:
         """The conversation, once the question is kept and it is its turn. Raises what keeping it raises."""
         if self._held is None:
-            turn = await self._accepting
-            self._waited = True
-            self._held = await self._stack.enter_async_context(self._store.lead(turn))
+            turn = await self._accepted()
+            lead = self._store.lead(turn)
+            self._held = await lead.__aenter__()
+            self._lead = lead
         return self._held
 
     async def begin(self) -> str | None:
         """The conversation's id, once the question is kept."""
         await self.held()
-        return (await self._accepting).conversation
+        return (await self._accepted()).conversation
 
     async def answer(self, answered: Answered) -> str | None:
         """Keep the answer; the conversation's id."""
         await self.held()
-        turn = await self._accepting
+        turn = await self._accepted()
         await self._store.answer(turn, answered)
         return turn.conversation
 
-    async def settle(self) -> None:
-        """The question is kept whatever happened, and its place is not left waiting."""
-        if not self._waited:
+    async def _accepted(self) -> Turn:
+        if self._accepting is not None:
+            self._turn = await self._accepting
+            self._accepting = None
+        assert self._turn is not None
+        return self._turn
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        if self._accepting is not None:
             await self.held()
+        return None if self._lead is None else await self._lead.__aexit__(kind, error, trace)
 
 
 class _Told:
@@ -151,16 +172,8 @@ class Chats:
             await told.begin()
             await output.end(answered, None)
 
-    @asynccontextmanager
-    async def _kept(self, caller: Caller, question: Question) -> AsyncIterator[_Kept]:
-        """The question on its way into the store; on leaving, it is kept."""
-        accepting = asyncio.create_task(self._accept(caller, question))
-        async with AsyncExitStack() as stack:
-            kept = _Kept(self._store, accepting, stack)
-            try:
-                yield kept
-            finally:
-                await kept.settle()
+    def _kept(self, caller: Caller, question: Question) -> _Kept:
+        return _Kept(self._store, self._accept(caller, question))
 
     async def _past(self, kept: _Kept, question: Question) -> Held:
         """What was before the question. One that begins a conversation has no past to wait for: the model is

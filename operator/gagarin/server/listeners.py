@@ -16,7 +16,7 @@ from gagarin.serving.errors import StartError
 
 CUT_SECONDS = 0.5  # what a handler gets to end after it was cut off
 # Of each connection: what one slow reader or one eager writer can make the kernel and this process hold.
-SEND_BUFFER = 64 * 1024
+SEND_BUFFER = 32 * 1024
 READ_BUFFER = 64 * 1024
 BACKLOG = 1024
 

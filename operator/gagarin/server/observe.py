@@ -5,6 +5,7 @@ Below /v1/ an error has the shape that OpenAI's clients know.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -18,12 +19,12 @@ from gagarin.server.answers import Answered
 from gagarin.server.errors import HistoryUnavailable
 from gagarin.server.metrics import Metrics
 from gagarin.server.openaiapi import faults
-from gagarin.server.tracing import PASS_ON, Span, Tracing
 from gagarin.server.turns import Output
 from gagarin.serving.errors import Problem
 from gagarin.serving.logs import Log
 from gagarin.serving.problems import internal, problem_response
 from gagarin.serving.requests import CLIENT_GONE, cut, problem_of_router, route_of
+from gagarin.serving.tracing import PASS_ON, Span, Tracing
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ class Trace:
 
 
 TRACE = web.RequestKey("trace", Trace)
+LAST_WORDS_SECONDS = 5.0  # to tell a reader that its answer broke off
 
 
 class Streamed(Output, Protocol):
@@ -65,10 +67,17 @@ class Streamed(Output, Protocol):
         """The answer broke off."""
         ...
 
+    def cut(self) -> None:
+        """End the connection at once."""
+        ...
+
 
 async def told(answering: Awaitable[None], output: Streamed, request: web.Request, log: Log) -> None:
     """Wait for an answer that goes to `output`; tell there if it fails after it began. Raises what fails
-    before."""
+    before.
+
+    Somebody who reads nothing is not waited for: telling it, too, would last for ever.
+    """
     try:
         await answering
     except ConnectionError:
@@ -78,7 +87,11 @@ async def told(answering: Awaitable[None], output: Streamed, request: web.Reques
             raise
         problem = problem_of(error, request, log)
         request[TRACE].problem = problem.slug
-        await output.fail(problem)
+        try:
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await output.fail(problem)
+        except TimeoutError:
+            output.cut()
 
 
 def problem_of(error: Exception, request: web.Request, log: Log) -> Problem:

@@ -31,7 +31,6 @@ from gagarin.server.auth.keys import KeyRing
 from gagarin.server.auth.reviewer import Reviewer
 from gagarin.server.auth.tokens import TokenVerifier, Verifier, issuer_of
 from gagarin.server.budgets import Budgets
-from gagarin.server.certificate import Certificate
 from gagarin.server.chat import Chats
 from gagarin.server.errors import TokenRefused
 from gagarin.server.history.choice import Choice, choose
@@ -44,13 +43,15 @@ from gagarin.server.provider import ModelClient
 from gagarin.server.rounds import Rounds
 from gagarin.server.secretfiles import SecretFiles
 from gagarin.server.settings import Settings
+from gagarin.server.spans import service_of
 from gagarin.server.tools.configured import Workshop
 from gagarin.server.tools.toolset import Toolset
-from gagarin.server.tracing import Tracing, tracing_of
 from gagarin.serving import ops
+from gagarin.serving.certificate import Certificate
 from gagarin.serving.errors import StartError
 from gagarin.serving.logs import Log
 from gagarin.serving.signals import stop_event
+from gagarin.serving.tracing import Tracing, tracing_of
 
 DRAIN_MARGIN = 5.0  # seconds beyond the longest possible answer
 # A thread that wants to go on waits this long for one that computes. With Python's 5 ms, the history's thread
@@ -84,7 +85,7 @@ async def serve(settings: Settings, config: Config, log: Log) -> None:
     stop = stop_event()
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        tracing = tracing_of(config)
+        tracing = tracing_of(service_of(config))
         stack.callback(tracing.close)
         history = choose(config, settings.data, settings.secrets, log)
         store = await stack.enter_async_context(_opened(history.store))
@@ -100,7 +101,7 @@ async def serve(settings: Settings, config: Config, log: Log) -> None:
         api = ChatApi(config, auth.gate, chats, store, budgets, log, metrics, settings, tracing)
         stack.push_async_callback(api.close)
         state = _State(auth.verifier)
-        certificate = Certificate(config.tls, settings.secrets, log) if config.tls else None
+        certificate = _certificate(config, settings, log)
         chat_listener = Listener(api.application(), api.drain)
         ops_listener = Listener(ops.application(metrics.text, state.unready))
         stack.push_async_callback(ops_listener.drain, 0)
@@ -238,6 +239,14 @@ async def _announce(
     gc.freeze()  # what exists now lives as long as the process: no collection needs to look at it
     name = f"{config.namespace}/{config.name}"
     log.event("info", "ready to serve", instance=name, revision=config.revision, host=settings.host, **ports)
+
+
+def _certificate(config: Config, settings: Settings, log: Log) -> Certificate | None:
+    if config.tls is None:
+        return None
+    files = (config.tls.certificate_file, config.tls.key_file)
+    chain, key = (settings.secrets / file for file in files)
+    return Certificate(chain, key, log)
 
 
 def _fresh(certificate: Certificate | None) -> list[Coroutine[Any, Any, None]]:

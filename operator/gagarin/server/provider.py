@@ -20,9 +20,10 @@ from gagarin.server.errors import ProviderError
 from gagarin.server.metrics import Metrics
 from gagarin.server.replystream import ReplyStream
 from gagarin.server.secretfiles import SecretFiles
-from gagarin.server.tracing import PASS_ON, Span, Tracing
+from gagarin.server.spans import model_call
 from gagarin.server.upstream import Upstream
 from gagarin.server.wire import NOTHING, Nonsense, Offer, Reply, Sent, Usage
+from gagarin.serving.tracing import PASS_ON, Span, Tracing
 
 MAX_REPLY_BYTES = 16 * 1024 * 1024
 
@@ -60,7 +61,7 @@ class ModelClient:
     async def complete(self, messages: Messages, offer: Offer = NOTHING) -> Reply:
         """The whole reply at once. Raises `ProviderError`."""
         body = self._request.body(messages, stream=False, offer=offer)
-        span = self._tracing.model_call(self._vendor, self.model)
+        span = model_call(self._tracing, self._vendor, self.model)
         try:
             reply = await self._attempts.run(lambda: self._complete(body, span.headers()))
             _describe(span, reply.usage, reply.finish)
@@ -74,7 +75,7 @@ class ModelClient:
     async def open(self, messages: Messages, offer: Offer = NOTHING) -> ReplyStream:
         """A streamed reply, at its first piece. Raises `ProviderError`. Whoever gets it closes it."""
         body = self._request.body(messages, stream=True, offer=offer)
-        span = self._tracing.model_call(self._vendor, self.model)
+        span = model_call(self._tracing, self._vendor, self.model)
         ends = asyncio.get_running_loop().time() + self._timeouts.total
         try:
             stream = await self._attempts.run(lambda: self._begin(body, ends, span.headers()))

@@ -91,6 +91,12 @@ def keep_small(request: web.Request) -> None:
         request.transport.set_write_buffer_limits(high=WRITE_BUFFER)
 
 
+def hang_up(request: web.Request) -> None:
+    """End its connection at once, and what waits in it."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
 class EventWriter:
     """Writes an answer as events with ids: `token` {text}, `tool`, then `usage` and `done`, or `error`.
 
@@ -158,8 +164,11 @@ class TextStream:
 
     async def fail(self, problem: Problem) -> None:
         """Cut the connection, so that a broken answer does not look like a whole one."""
-        if self._request.transport is not None:
-            self._request.transport.abort()
+        self.cut()
+
+    def cut(self) -> None:
+        """End the connection at once."""
+        hang_up(self._request)
 
 
 def wants_text(request: web.Request) -> bool:

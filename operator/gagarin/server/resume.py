@@ -56,8 +56,7 @@ class _Connection:
 
     def cut(self) -> None:
         """End it at once."""
-        if self.request.transport is not None:
-            self.request.transport.abort()
+        replies.hang_up(self.request)
 
 
 class LiveStream(EventWriter):
@@ -113,6 +112,11 @@ class LiveStream(EventWriter):
         """The last events."""
         self._trace.answered(answered, conversation)
         await super().end(answered, conversation)
+
+    def cut(self) -> None:
+        """End the connection that it is read over, if there is one."""
+        if self._connection is not None:
+            self._connection.cut()
 
     def lose(self, connection: _Connection) -> None:
         """A connection is gone."""

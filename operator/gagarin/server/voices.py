@@ -90,7 +90,8 @@ class Spoken:
         return await model.open(messages, offer)
 
     async def hear(self, asked: Reply | ReplyStream) -> Reply:
-        """Pass its text on."""
+        """Pass its text on. What has to be kept of it is one text for each read: a text of its own for each
+        token would take ten times its length."""
         assert isinstance(asked, ReplyStream)
         pieces: list[str] = []
         try:
@@ -98,8 +99,8 @@ class Spoken:
             async for texts in asked:
                 if not pieces and self._said:
                     await self._output.tokens([GAP])
-                pieces += texts
-                await self._output.tokens(texts)
+                pieces.append("".join(texts))
+                await self._output.tokens(pieces[-1:])
         finally:
             await asked.close()
         self._said = self._said or bool(pieces)

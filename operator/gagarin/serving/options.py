@@ -82,3 +82,10 @@ def level(text: str) -> str:
     if text not in LEVELS:
         raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(LEVELS)}")
     return text
+
+
+def switch(text: str) -> bool:
+    """true or false."""
+    if text not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return text == "true"

@@ -11,6 +11,20 @@ CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 ROLES = "/apis/rbac.authorization.k8s.io/v1"
 QUICKSTART = ROOT / "manifests" / "examples" / "quickstart"
 NAMESPACE = "gagarin-quickstart"
+EVERYTHING = ROOT / "tests" / "integration" / "charts" / "everything.yaml"
+WITHOUT_MONITORING = (
+    *("--set", "serviceMonitor.enabled=false", "--set", "podMonitor.enabled=false"),
+    *("--set", "prometheusRule.enabled=false"),
+)
+GATEWAY_KINDS = (
+    "deployment.apps",
+    "horizontalpodautoscaler.autoscaling",
+    "networkpolicy.networking.k8s.io",
+    "poddisruptionbudget.policy",
+    "configmap",
+    "service",
+)
+GATEWAY = f"system:serviceaccount:{SYSTEM}:gagarin-gateway"
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +94,11 @@ def test_everything_there_is_to_switch_on_is_taken(definitions: Installation) ->
         crd = monitoring_definition(kind)
         assert definitions.plane.apply(crd, CRDS).status == 201
         definitions.kubectl("wait", "--for=condition=Established", f"crd/{crd['metadata']['name']}")
-    values = ROOT / "tests" / "integration" / "charts" / "everything.yaml"
-    definitions.install("gagarin", "--values", str(values))
+    definitions.install("gagarin", "--values", str(EVERYTHING))
     there = f"/apis/monitoring.coreos.com/v1/namespaces/{SYSTEM}"
     for name in (
         "servicemonitors/gagarin-operator",
+        "servicemonitors/gagarin-gateway",
         "podmonitors/gagarin-instances",
         "prometheusrules/gagarin",
     ):
@@ -111,18 +125,26 @@ def test_chat_servers_may_make_token_reviews_where_that_was_switched_on(definiti
     assert not definitions.may(account.replace("served", "foreign"), *asked, groups=groups[:1])
 
 
-def test_a_strict_server_knows_every_field(operator: Installation, tmp_path: Path) -> None:
+@pytest.mark.parametrize("gateway", ["", "gateway.yaml"])
+def test_a_strict_server_knows_every_field(operator: Installation, tmp_path: Path, gateway: str) -> None:
+    if gateway:  # all of it but what is of the Prometheus Operator's kinds
+        operator.install("gagarin", "--values", str(EVERYTHING), *WITHOUT_MONITORING)
     rendered = tmp_path / "rendered.yaml"
     rendered.write_text(operator.helm("get", "manifest", "gagarin", "--namespace", SYSTEM))
     command = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict")
-    assert "deployment.apps/gagarin-operator serverside-applied" in operator.kubectl(*command, "-f", rendered)
+    applied = operator.kubectl(*command, "-f", rendered)
+    assert "deployment.apps/gagarin-operator serverside-applied" in applied
+    for kind in GATEWAY_KINDS if gateway else ():
+        assert f"{kind}/gagarin-gateway serverside-applied" in applied
 
 
-def test_the_operators_pod_is_admitted_where_restricted_is_enforced(operator: Installation) -> None:
+@pytest.mark.parametrize("program", ["gagarin-operator", "gagarin-gateway"])
+def test_its_pods_are_admitted_where_restricted_is_enforced(operator: Installation, program: str) -> None:
     label = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
     merge = "application/merge-patch+json"
     assert operator.plane.call("PATCH", f"/api/v1/namespaces/{SYSTEM}", label, merge).status == 200
-    path = f"/apis/apps/v1/namespaces/{SYSTEM}/deployments/gagarin-operator"
+    operator.install("gagarin", "--reset-values", "--set", "gateway.enabled=true")
+    path = f"/apis/apps/v1/namespaces/{SYSTEM}/deployments/{program}"
     pod = operator.plane.call("GET", path).body["spec"]["template"]
     pod["metadata"]["name"] = "try"
     answer = operator.plane.call("POST", f"/api/v1/namespaces/{SYSTEM}/pods?dryRun=All", pod)
@@ -130,6 +152,20 @@ def test_the_operators_pod_is_admitted_where_restricted_is_enforced(operator: In
     del pod["spec"]["securityContext"]
     refused = operator.plane.call("POST", f"/api/v1/namespaces/{SYSTEM}/pods", pod)
     assert "violates PodSecurity" in refused.message
+
+
+def test_the_gateway_may_speak_for_others_at_instances_and_nothing_else(operator: Installation) -> None:
+    assert not operator.may(GATEWAY, "impersonate", "instances/chat", "default", GROUP)
+    operator.install("gagarin", "--reset-values", "--set", "gateway.enabled=true")
+    assert operator.may(GATEWAY, "impersonate", "instances/chat", "default", GROUP)
+    assert operator.may(GATEWAY, "create", "serviceaccounts/token", SYSTEM, "", "gagarin-gateway")
+    assert not operator.may(GATEWAY, "create", "serviceaccounts/token", SYSTEM, "", "gagarin-operator")
+    assert not operator.may(GATEWAY, "create", "instances/chat", "default", GROUP)
+    for user in ("users", "groups", "serviceaccounts"):
+        assert not operator.may(GATEWAY, "impersonate", user)
+    for verb, resource, group in (("get", "secrets", ""), ("list", "instances", GROUP), ("get", "pods", "")):
+        assert not operator.may(GATEWAY, verb, resource, "default", group)
+        assert not operator.may(GATEWAY, verb, resource, SYSTEM, group)
 
 
 def test_the_operator_may_do_its_work_in_every_namespace_and_no_more(operator: Installation) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.integration.cli.test_dev import running
+from tests.integration.cli.dev import running
 
 
 def gagarin(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

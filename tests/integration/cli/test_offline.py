@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-QUICKSTART = ROOT / "manifests" / "examples" / "quickstart"
+QUICKSTART = ROOT / "examples" / "quickstart"
 
 
 def gagarin(*arguments: str | Path, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
@@ -24,7 +24,7 @@ def gagarin(*arguments: str | Path, stdin: str = "", **variables: str) -> subpro
 
 
 def test_every_example_has_nothing_to_complain_about() -> None:
-    for folder in sorted((ROOT / "manifests" / "examples").iterdir()):
+    for folder in sorted((ROOT / "examples").iterdir()):
         done = gagarin("lint", "-f", folder)
         assert (done.returncode, done.stdout, done.stderr) == (0, "nothing to complain about\n", ""), folder
 

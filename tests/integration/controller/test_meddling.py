@@ -23,6 +23,7 @@ from tests.integration.controller.world import World
 
 ADMISSION = "/apis/admissionregistration.k8s.io/v1beta1"
 MARK = "gagarin.fyodorov.ai~1applied"
+RESYNCS = "gagarin_resync_seconds_count"
 
 
 @contextmanager
@@ -84,14 +85,15 @@ MEDDLERS = {
 def test_an_admission_plugin_that_changes_children_leads_to_no_writes_at_rest(
     world: World, patch: str
 ) -> None:
-    world.start("--resync-seconds", "1")
+    operator = world.start("--resync-seconds", "1")
     with mutating(world, patch, "services"):
         world.wait(lambda: is_at_work(world, "services"), "the policy to be loaded")
         world.apply(*world.quickstart())
         world.make_ready("helper")
         world.quiet(1.5)
+        seen = operator.metric(RESYNCS)
         with world.counting() as writes:
-            time.sleep(4)  # several resyncs
+            world.wait(lambda: operator.metric(RESYNCS) >= seen + 3, "several resyncs")
         assert writes == []
         applied = [write for write in world.proxy.writes(world.namespace) if write == "PATCH services helper"]
         assert len(applied) <= 2

@@ -19,6 +19,7 @@ from gagarin.kube.resources import (
     SERVICE,
     SERVICE_ACCOUNT,
 )
+from tests.integration.controller.proxy import Fault
 from tests.integration.controller.world import World
 from tests.integration.controlplane import REPOSITORY
 
@@ -35,12 +36,13 @@ def test_sigterm_ends_it_well_and_gives_the_lease_back(world: World) -> None:
 
 
 def test_killed_in_the_middle_of_twenty_applies_it_converges_after_a_restart(world: World) -> None:
-    operator = world.start()
+    operator = world.start("--workers", "3")
     names = [f"helper-{number}" for number in range(20)]
     world.apply(*world.quickstart())
-    world.apply(*(world.instance(name) for name in names))
-    world.wait(lambda: len(world.names(DEPLOYMENT)) >= 3, "it to be in the middle")
-    operator.kill()
+    with world.proxy.having(Fault("PATCH", words="/deployments/", seconds=1)):
+        world.apply(*(world.instance(name) for name in names))
+        world.wait(lambda: len(world.names(DEPLOYMENT)) >= 3, "it to be in the middle")
+        operator.kill()
     assert len(world.names(DEPLOYMENT)) < 21
     world.apply(world.agent(prompt="Changed while nobody looked."))
     world.delete(INSTANCE, names[0])

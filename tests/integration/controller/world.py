@@ -17,12 +17,14 @@ from typing import Any
 
 import yaml
 
+from gagarin.core.names import REVISION
 from gagarin.core.objects import Object
 from gagarin.kube.resources import BY_KIND, DEPLOYMENT, INSTANCE, POD, Resource
 from tests.integration.controller.proxy import Proxy
 from tests.integration.controlplane import ControlPlane
 
 V1 = "gagarin.fyodorov.ai/v1alpha1"
+PROGRAM = ("-m", "gagarin.controller")
 IMAGE = "gagarin.local/gagarin:test"
 
 
@@ -79,21 +81,31 @@ class World:
     # The operator.
 
     def start(
-        self, *options: str, name: str = "operator", token: str | None = None, everywhere: bool = False
+        self,
+        *options: str,
+        name: str = "operator",
+        token: str | None = None,
+        everywhere: bool = False,
+        program: Sequence[str] = PROGRAM,
     ) -> Operator:
         """Start an operator and wait until it is active."""
-        operator = self.launch(*options, name=name, token=token, everywhere=everywhere)
+        operator = self.launch(*options, name=name, token=token, everywhere=everywhere, program=program)
         self.wait(lambda: operator.says("active:"), f"operator {name} to become active")
         return operator
 
     def launch(
-        self, *options: str, name: str = "operator", token: str | None = None, everywhere: bool = False
+        self,
+        *options: str,
+        name: str = "operator",
+        token: str | None = None,
+        everywhere: bool = False,
+        program: Sequence[str] = PROGRAM,
     ) -> Operator:
-        """Start an operator."""
+        """Start an operator; `program` is what Python runs as one."""
         log = self.folder / f"{name}-{len(self.operators)}.log"
         scope = [] if everywhere else ["--namespace", self.namespace]
         command = [
-            *(sys.executable, "-m", "gagarin.controller"),
+            *(sys.executable, *program),
             *("--kubeconfig", str(self._kubeconfig(name, token or self.plane.token))),
             *("--instance-image", IMAGE, "--host", "127.0.0.1", "--port", "0", "--log-format", "text"),
             *("--lease-namespace", self.namespace, "--pod-name", name),
@@ -246,3 +258,16 @@ def template_revision(world: World, name: str = "helper") -> str:
     deployment = world.get(DEPLOYMENT, name) or {}
     labels = deployment.get("spec", {}).get("template", {}).get("metadata", {}).get("labels", {})
     return str(labels.get("gagarin.fyodorov.ai/revision", ""))
+
+
+def revisions(world: World) -> dict[str, str]:
+    """Which revision the Deployment of each Instance wants."""
+    return {
+        item["metadata"]["name"]: item["spec"]["template"]["metadata"]["labels"][REVISION]
+        for item in world.every(DEPLOYMENT)
+    }
+
+
+def changed(world: World, before: dict[str, str]) -> int:
+    """How many Deployments want another revision than before."""
+    return sum(before.get(name) != revision for name, revision in revisions(world).items())

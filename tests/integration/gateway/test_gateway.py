@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import ssl
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
@@ -23,6 +24,7 @@ from tests.integration.server.conftest import http, upstream
 from tests.integration.server.serverprocess import ServerProcess
 from tests.integration.server.test_real_api_server import CHAT, REVIEWS, made, role, token
 from tests.unit.server.apiserver import ApiServer
+from tests.unit.server.certificates import self_signed
 from tests.unit.server.issuer import Issuer
 from tests.unit.server.upstream import Upstream
 from tests.unit.server.waiting import until
@@ -292,3 +294,34 @@ async def test_its_second_port_tells_how_it_is(gateway: GatewayProcess, http: ai
     ):
         async with http.get(gateway.ops_url + path) as response:
             assert (response.status, said in await response.text()) == (200, True)
+
+
+async def test_with_a_certificate_it_speaks_https_and_a_renewed_one_is_shown(
+    control_plane: ControlPlane, tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    files = {"--tls-cert-file": tmp_path / "tls.crt", "--tls-key-file": tmp_path / "tls.key"}
+
+    def renewed() -> ssl.SSLContext:
+        pair = self_signed("localhost")
+        for file, text in zip(files.values(), pair, strict=True):
+            file.write_text(text)
+        return ssl.create_default_context(cadata=pair[0])
+
+    made(control_plane, "/api/v1/namespaces", metadata={"name": NAMESPACE})
+    first = renewed()
+    process = GatewayProcess(control_plane, tmp_path, "http://127.0.0.1:9")
+    await process.start(*(str(part) for pair in files.items() for part in pair))
+    url = process.url.replace("http://127.0.0.1", "https://localhost") + "/health"
+
+    async def is_shown(trust: ssl.SSLContext) -> bool:
+        try:
+            async with http.get(url, ssl=trust, headers={"Connection": "close"}) as response:
+                return response.status == 200
+        except aiohttp.ClientConnectorCertificateError:
+            return False
+
+    assert await is_shown(first)
+    second = renewed()
+    await until(lambda: is_shown(second))
+    assert not await is_shown(first)
+    assert await process.stop() == 0

@@ -18,7 +18,7 @@ import asyncpg
 from gagarin.server.history.pool import Pool
 from gagarin.server.history.postgres import PostgresStore
 from gagarin.server.secretfiles import SecretFiles
-from tests import postgres
+from tests import ports, postgres
 from tests.unit.server.auth.oracle import quiet
 from tests.unit.server.certificates import self_signed
 
@@ -33,7 +33,7 @@ class Server:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="gagarin-postgres-"))
-        self.port = postgres._free_port("127.0.0.1")
+        self.port = ports.free()
         self.password = "first"
         self._programs = postgres._programs()
         postgres._own(self.folder)

@@ -175,7 +175,7 @@ async def test_one_who_waits_for_a_deleted_conversation_goes_on(store: Store) ->
     waiting = Leading(store, await ask(store, "two", first.conversation), WHOLE)
     await store.delete(ANNA, first.conversation or "")
     await leading.finish()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await waiting.leads.wait()
     await waiting.finish()
 
@@ -209,7 +209,7 @@ async def test_a_turn_that_is_given_up_lets_the_next_one_go_on(store: Store) -> 
     await leading.leads.wait()
     assert not waiting.leads.is_set()
     await leading.finish()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await waiting.leads.wait()
     assert waiting.held == [Message("user", "one")]
     await waiting.finish()
@@ -229,14 +229,14 @@ async def test_one_who_goes_away_leaves_the_line(store: Store, *, leads: bool) -
         await gone.task
     await stays.finish()
     third = await ask(store, "three", first.conversation)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await answered(store, third, "here")
 
 
 async def test_conversations_do_not_wait_for_each_other(store: Store) -> None:
     leading = Leading(store, await ask(store, "one"), WHOLE)
     await leading.leads.wait()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await chat(store, "another", "answer")
     await leading.finish()
 

@@ -18,7 +18,7 @@ from tests.unit.server.apiserver import ApiServer
 from tests.unit.server.issuer import AUDIENCE
 from tests.unit.server.upstream import Upstream
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 KEY_FILE = "team-a/openai/key"
 
 

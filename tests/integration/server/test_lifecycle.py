@@ -140,42 +140,6 @@ async def test_a_client_that_goes_away_stops_the_model_call(
     assert await messages(http, server, caller, kept["id"]) == [("user", "Hello")]
 
 
-async def test_a_slow_reader_slows_the_provider_and_fills_no_memory(
-    start: Start, http: aiohttp.ClientSession, caller: Headers, upstream: Upstream
-) -> None:
-    server = await start()
-    written = 0
-    batch = sse(*[piece("x" * 1000)] * 60)
-
-    async def torrent(request: Any) -> Any:
-        nonlocal written
-        head = await writing()(request)
-        for _ in range(1000):
-            await head.write(batch)
-            written += len(batch)
-        await head.write(sse({"choices": [{"finish_reason": "stop"}]}, b"[DONE]"))
-        return head
-
-    upstream.behaviours = [torrent]
-    async with http.post(f"{server.url}/stream", json={"input": "Hello"}, headers=caller) as response:
-        first = await response.content.readuntil(b"\n\n")
-        before = -1
-        async with asyncio.timeout(20):
-            while written != before:
-                before = written
-                await asyncio.sleep(0.3)
-        assert written < len(batch) * 900
-        assert resident(server.pid) < 150_000_000
-        text = await response.text()
-    data = [line[6:] for line in (first.decode() + text).splitlines() if line.startswith("data: ")]
-    assert sum(len(msgspec.json.decode(one).get("text", "")) for one in data) == 60_000 * 1000
-    assert text.splitlines()[-4] == "event: done"
-
-
-def resident(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
-
-
 async def test_a_replaced_secret_is_used_by_the_next_call_without_a_restart(
     start: Start, http: aiohttp.ClientSession, caller: Headers, upstream: Upstream
 ) -> None:

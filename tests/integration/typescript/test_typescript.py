@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -23,7 +24,8 @@ declare module "node:fs/promises" {
   export function readFile(file: string, encoding: string): Promise<string>;
 }
 """
-EXAMPLES = re.findall(r"^```ts\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^```ts\n(.*?)^```$", PAGE + README, re.DOTALL | re.MULTILINE)
 
 pytestmark = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
 
@@ -68,8 +70,33 @@ async def test_the_examples_of_the_page_compile_and_run(start: Start, api: ApiSe
     options = ("--strict", "--exactOptionalPropertyTypes", "--target", "ES2022", "--module", "NodeNext")
     await run(package, "npx", "tsc", *options, "types.d.ts", *(f"{name}.mts" for name in names))
     for name in names:
-        assert "Good day." in await run(package, "node", f"{name}.mjs")
-    assert len(names) == 3
+        assert "Good day." in (await run(package, "node", f"{name}.mjs")).replace("\n", "")
+    assert len(names) == 4
+
+
+def test_the_web_page_ships_what_is_compiled_here(package: Path) -> None:
+    shipped = ROOT / "operator/gagarin/gateway/webfiles/vendor/client"
+    compiled = {file.name: file.read_text() for file in (package / "dist").glob("*.js")}
+    assert {file.name: file.read_text() for file in shipped.iterdir()} == compiled, "run scripts/webpage"
+
+
+async def test_what_is_packed_is_what_is_compiled_and_can_be_installed(package: Path, tmp_path: Path) -> None:
+    output = await run(package, "npm", "pack", "--ignore-scripts", "--json", "--silent")
+    (packed,) = json.loads(output)
+    modules = {file.stem for file in (PROJECT / "src").iterdir()}
+    built = {f"dist/{name}.{end}" for name in modules for end in ("js", "d.ts")}
+    files = {file["path"] for file in packed["files"]}
+    assert files == built | {"package.json", "README.md", "LICENSE"}
+    assert packed["unpackedSize"] < 100_000
+    assert (PROJECT / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    tarball = str(package / packed["filename"])
+    await run(tmp_path, "npm", "install", "--offline", "--no-audit", "--no-fund", tarball)
+    script = 'import * as it from "gagarin-client"; console.log(Object.keys(it).sort().join())'
+    names = await run(tmp_path, "node", "--input-type=module", "-e", script)
+    assert names.strip() == (
+        "Client,GagarinError,Interrupted,NotGagarin,ProblemError,SettingsError,TimedOut,serviceUrl"
+    )
 
 
 def test_it_depends_on_nothing_and_names_no_registry() -> None:

@@ -11,9 +11,10 @@ import pytest
 from rich.console import Console
 
 from gagarin.cli import chat
-from gagarin.cli.chat import Screen, converse, keyboard, once, printable
+from gagarin.cli.chat import Screen, converse, keyboard, once
 from gagarin.cli.errors import CommandError
 from gagarin.cli.reach import Direct
+from gagarin.cli.terminal import printable
 from tests.unit.client.instance import Behaviour, Instance, event, refusing, writing
 
 
@@ -64,8 +65,10 @@ def test_an_instance_that_keeps_nothing_names_no_conversation(served: Instance) 
 
 def test_what_a_refusal_means_is_said_with_what_to_do(served: Instance) -> None:
     served.behaviours = [refusing(403), refusing(422)]
+    quiet = screen()
     with pytest.raises(CommandError, match="because\n  bind a Role with the verb create"):
-        once(Direct(served.url, "t"), "Hello", None, screen())
+        once(Direct(served.url, "t"), "Hello", None, quiet)
+    assert said(quiet.answers) == ""
     with pytest.raises(CommandError, match=r"No: because$"):
         once(Direct(served.url, "t"), "Hello", None, screen())
     with pytest.raises(CommandError, match="is no URL"):

@@ -177,3 +177,17 @@ def test_any_text_gives_objects_or_an_error_for_the_user(
     file.write_text(text, encoding="utf-8", errors="surrogatepass")
     with contextlib.suppress(CommandError):
         read_manifests(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("data: [a]\n", ":5:1: data is not a mapping"),
+        ("stringData:\n  port: 5432\n", ":6:3: stringData.port is not a string; put it in quotes"),
+    ],
+)
+def test_what_a_secret_holds_is_text(tmp_path: Path, text: str, problem: str) -> None:
+    written(tmp_path, f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: a\n{text}")
+    with pytest.raises(ManifestError) as caught:
+        read_manifests(tmp_path)
+    assert str(caught.value).endswith(problem)

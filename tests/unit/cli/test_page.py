@@ -35,5 +35,10 @@ def test_an_example_is_a_command_line_that_the_program_takes(example: str) -> No
 
 
 def test_options_that_are_named_exist() -> None:
-    options = {option for command in COMMANDS.values() for each in command.params for option in each.opts}
+    options = {
+        option
+        for command in COMMANDS.values()
+        for each in command.params
+        for option in (*each.opts, *each.secondary_opts)
+    }
     assert set(re.findall(r"`(--[a-z-]+)", PAGE)) - options == set()

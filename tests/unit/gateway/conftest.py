@@ -19,6 +19,7 @@ from gagarin.gateway.settings import parse
 from gagarin.kube.client import KubeClient
 from gagarin.kube.endpoint import Endpoint
 from gagarin.serving.logs import Log
+from gagarin.serving.tracing import PASS_ON, Tracing
 from tests.unit.gateway.apiserver import ApiServer
 from tests.unit.gateway.pod import Pod
 from tests.unit.server.listening import Listening
@@ -27,8 +28,11 @@ from tests.unit.server.listening import Listening
 class Serving(Listening):
     """A gateway that listens. `call` is a request of Alice, unless it names another token."""
 
-    def __init__(self, app: web.Application, session: aiohttp.ClientSession, sink: io.BytesIO) -> None:
+    def __init__(
+        self, app: web.Application, session: aiohttp.ClientSession, sink: io.BytesIO, tracing: Tracing
+    ) -> None:
         super().__init__()
+        self.tracing = tracing
         self._app = app
         self._session = session
         self._sink = sink
@@ -102,15 +106,16 @@ async def start(api: ApiServer, pod: Pod, http: aiohttp.ClientSession) -> AsyncI
     """Starts a gateway with options of the command line; stops it after the test."""
     async with AsyncExitStack() as stack:
 
-        async def begin(*options: str) -> Serving:
+        async def begin(*options: str, tracing: Tracing = PASS_ON) -> Serving:
             settings = parse(
                 ["--default-namespace", "team-a", "--instance-url", pod.url, *options], environment={}
             )
             client = await stack.enter_async_context(KubeClient(Endpoint(api.url, token="gateway")))
             session = await stack.enter_async_context(pod_session(settings.instance_ca_file))
             sink = io.BytesIO()
-            gateway = Gateway(settings, client, session, "gagarin-system", Log("info", sink), Metrics())
-            serving = Serving(gateway.application(), http, sink)
+            log = Log("info", sink)
+            gateway = Gateway(settings, client, session, "gagarin-system", log, Metrics(), tracing)
+            serving = Serving(gateway.application(), http, sink, tracing)
             stack.push_async_callback(serving.stop)
             await serving.start()
             return serving

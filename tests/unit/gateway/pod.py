@@ -40,7 +40,7 @@ class Pod(Listening):
     def application(self) -> web.Application:
         app = web.Application()
         app.router.add_post("/chat", self._chat)
-        app.router.add_post("/stream", self._stream)
+        app.router.add_route("*", "/stream", self._stream)
         app.router.add_get("/ws", self._socket)
         app.router.add_route("*", "/conversations{rest:.*}", self._chat)
         return app

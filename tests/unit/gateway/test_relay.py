@@ -154,6 +154,15 @@ async def test_a_stream_is_plain_text_unless_events_are_asked_for(
     assert pod.asked[0].headers["Accept"] == wanted
 
 
+async def test_a_broken_stream_is_taken_up_again(gateway: Serving, pod: Pod) -> None:
+    headers = {"Last-Event-ID": "s1.7", "Accept": "text/event-stream"}
+    async with gateway.request("GET", STREAM, headers=headers) as response:
+        assert (response.status, response.content_type) == (200, "text/event-stream")
+    (asked,) = pod.asked
+    assert (asked.method, asked.path, asked.body) == ("GET", "/stream", "")
+    assert asked.headers["Last-Event-ID"] == "s1.7"
+
+
 async def test_a_stream_arrives_as_it_is_made(gateway: Serving, pod: Pod) -> None:
     pod.waiting = True
     async with gateway.request("POST", STREAM, {"input": "Hi"}) as response:

@@ -30,6 +30,7 @@ async def test_a_provider_is_created_with_its_key_in_a_secret_that_goes_with_it(
         "created_at": "2026-01-01T00:00:00Z",
         "ready": None,
         "reason": None,
+        "message": None,
         "name": "openai",
         "type": "OpenAI",
         "api_url": "https://api.openai.com/v1",
@@ -272,11 +273,11 @@ async def test_no_answer_ever_holds_a_key(gateway: Serving, api: ApiServer) -> N
 async def test_a_row_tells_the_condition_ready(gateway: Serving, api: ApiServer) -> None:
     conditions = [
         {"type": "Accepted", "status": "True"},
-        {"type": "Ready", "status": "False", "reason": "Why"},
+        {"type": "Ready", "status": "False", "reason": "Why", "message": "Therefore."},
     ]
     api.put("Agent", "helper", AGENT)["status"] = {"conditions": conditions}
     _, row = await gateway.call("GET", "/agents/helper")
-    assert (row["ready"], row["reason"]) == (False, "Why")
+    assert (row["ready"], row["reason"], row["message"]) == (False, "Why", "Therefore.")
 
 
 @pytest.mark.parametrize(("section", "plural"), [("providers", "providers"), ("instances", "instances")])

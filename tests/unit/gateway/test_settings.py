@@ -31,6 +31,14 @@ def test_the_command_line_wins_over_the_environment() -> None:
     assert (settings.port, settings.ops_port) == (3, 2)
 
 
+@pytest.mark.parametrize("option", ["--tls-cert-file", "--tls-key-file"])
+def test_a_certificate_and_its_key_go_together(option: str) -> None:
+    with pytest.raises(StartError, match="--tls-cert-file and --tls-key-file"):
+        parse([option, "tls.pem"], {})
+    settings = parse(["--tls-cert-file", "tls.crt", "--tls-key-file", "tls.key"], {})
+    assert (settings.tls_cert_file, settings.tls_key_file) == (Path("tls.crt"), Path("tls.key"))
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [
@@ -46,6 +54,7 @@ def test_the_command_line_wins_over_the_environment() -> None:
         ("--body-timeout", "soon"),
         ("--drain-seconds", "-1"),
         ("--log-level", "loud"),
+        ("--web-page", "yes"),
     ],
 )
 def test_what_cannot_be_used_is_named(option: str, value: str) -> None:

@@ -107,7 +107,10 @@ async def test_the_pods_reason_to_close_is_the_callers(
         assert (await socket.receive()).data == 4401
 
 
-async def test_a_caller_who_vanishes_ends_the_socket_at_the_pod(gateway: Serving, pod: Pod) -> None:
+@pytest.mark.parametrize("how", ["abort", "write_eof"])
+async def test_a_caller_who_vanishes_or_half_closes_ends_the_socket_at_the_pod(
+    gateway: Serving, pod: Pod, how: str
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     writer.write(
         f"GET {WS} HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer alice\r\nUpgrade: websocket\r\n"
@@ -115,7 +118,7 @@ async def test_a_caller_who_vanishes_ends_the_socket_at_the_pod(gateway: Serving
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
     )
     await reader.readuntil(b'{"type":"history"}')
-    writer.transport.abort()
+    getattr(writer.transport, how)()
     async with asyncio.timeout(5):
         await pod.gone.wait()
     writer.close()

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gagarin.server.limits import ChatSlots
+from gagarin.server.metrics import Metrics
 from gagarin.serving.errors import Problem
 
 
@@ -28,11 +29,11 @@ def fill(stack: ExitStack, slots: ChatSlots, caller: str) -> int:
 )
 def test_a_caller_that_is_alone_gets_three_quarters(limit: int, alone: int) -> None:
     with ExitStack() as stack:
-        assert fill(stack, ChatSlots(limit), "a") == alone
+        assert fill(stack, ChatSlots(limit, Metrics().chats), "a") == alone
 
 
 def test_there_is_a_slot_for_everyone_who_has_none_until_all_are_taken() -> None:
-    slots = ChatSlots(10)
+    slots = ChatSlots(10, Metrics().chats)
     with ExitStack() as stack:
         assert fill(stack, slots, "greedy") == 7
         for name in ("a", "b", "c"):
@@ -44,7 +45,7 @@ def test_there_is_a_slot_for_everyone_who_has_none_until_all_are_taken() -> None
 
 
 def test_whoever_is_refused_learns_how_many_it_has() -> None:
-    slots = ChatSlots(4)
+    slots = ChatSlots(4, Metrics().chats)
     with ExitStack() as stack:
         fill(stack, slots, "a")
         with pytest.raises(Problem, match="you have 3 of them"):
@@ -52,7 +53,7 @@ def test_whoever_is_refused_learns_how_many_it_has() -> None:
 
 
 def test_two_callers_that_want_everything_come_to_have_the_same() -> None:
-    slots = ChatSlots(70)
+    slots = ChatSlots(70, Metrics().chats)
     held: dict[str, list[ExitStack]] = {"a": [], "b": []}
 
     def more(caller: str) -> None:
@@ -76,7 +77,7 @@ def test_two_callers_that_want_everything_come_to_have_the_same() -> None:
 
 
 def test_a_slot_is_free_again_after_a_failure() -> None:
-    slots = ChatSlots(1)
+    slots = ChatSlots(1, Metrics().chats)
     with pytest.raises(ValueError, match="x"), slots.take("a"):
         raise ValueError("x")
     with slots.take("a"):
@@ -86,7 +87,7 @@ def test_a_slot_is_free_again_after_a_failure() -> None:
 
 @given(st.integers(1, 30), st.lists(st.sampled_from("abcd")))
 def test_there_are_never_more_than_the_limit_and_never_all_for_one(limit: int, callers: list[str]) -> None:
-    slots = ChatSlots(limit)
+    slots = ChatSlots(limit, Metrics().chats)
     with ExitStack() as stack:
         for caller in callers:
             try:

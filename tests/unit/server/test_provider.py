@@ -284,9 +284,9 @@ async def test_an_answer_that_breaks_off_is_tried_again(model: ModelClient, upst
 @pytest.mark.parametrize(
     ("timeouts", "stream", "limit"),
     [
-        (Timeouts(total=0.05), False, "0.05 s (timeouts.total)"),
-        (Timeouts(total=0.05), True, "0.05 s (timeouts.total)"),
-        (Timeouts(first_token=0.05), True, "0.05 s (timeouts.firstToken)"),
+        (Timeouts(total=0.5), False, "0.5 s (timeouts.total)"),
+        (Timeouts(total=0.5), True, "0.5 s (timeouts.total)"),
+        (Timeouts(first_token=0.5), True, "0.5 s (timeouts.firstToken)"),
     ],
 )
 async def test_a_provider_that_does_not_answer_runs_out_of_time(

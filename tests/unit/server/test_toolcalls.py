@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gagarin.server import toolcalls
@@ -120,7 +120,6 @@ CALLS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(CALLS, st.data())
 def test_arguments_split_anywhere_and_mixed_in_any_order_are_put_together(
     calls: list[tuple[str, dict[str, int]]], data: st.DataObject

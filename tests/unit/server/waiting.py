@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 
-async def until(happened: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> None:
+async def until(happened: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
     """Ask again and again. Raises `TimeoutError`."""
     async with asyncio.timeout(seconds):
         while not await happened():

@@ -26,6 +26,7 @@ def test_the_command_line_comes_before_the_environment_and_that_before_the_defau
     [
         (options.port, "65536"),
         (options.port, "²"),
+        (options.switch, "on"),
         (options.whole, "0"),
         (options.whole, "1.5"),
         (options.seconds, "-1"),

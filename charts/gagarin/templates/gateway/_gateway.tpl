@@ -16,3 +16,12 @@ app.kubernetes.io/component: gateway
 {{- define "gagarin.gatewayNamespaces" -}}
 {{- default .Values.watchNamespaces .Values.gateway.namespaces | toJson -}}
 {{- end -}}
+
+{{/* It reads the file of authorities once: a changed one has to start it anew. */}}
+{{- define "gagarin.gatewayAnnotations" -}}
+{{- $own := dict -}}
+{{- with .Values.gateway.caBundle -}}
+{{- $own = dict "gagarin.fyodorov.ai/settings" (sha256sum . | trunc 10) -}}
+{{- end -}}
+{{- merge $own .Values.gateway.podAnnotations | toYaml -}}
+{{- end -}}

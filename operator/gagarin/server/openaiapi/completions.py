@@ -146,6 +146,10 @@ class ChunkStream:
         """An error where a chunk is expected: clients raise it."""
         await self._finish(sse.message(_encode(faults.body(problem))))
 
+    def cut(self) -> None:
+        """End the connection at once."""
+        replies.hang_up(self._request)
+
     def close(self) -> None:
         """Nobody reads it any more."""
         self._heartbeat.stop()
@@ -161,7 +165,7 @@ class ChunkStream:
 
     async def _finish(self, data: bytes) -> None:
         self._heartbeat.stop()
-        await self.response.write(data + sse.message(DONE))
+        await self._send(data + sse.message(DONE))
 
 
 def _finish_reason(answered: Answered) -> Literal["stop", "length", "content_filter"]:

@@ -261,6 +261,10 @@ class ResponseStream:
         self._heartbeat.stop()
         await self._send(self._event("response.failed", response=self._draft.failed(problem)))
 
+    def cut(self) -> None:
+        """End the connection at once."""
+        replies.hang_up(self._request)
+
     def close(self) -> None:
         """Nobody reads it any more."""
         self._heartbeat.stop()

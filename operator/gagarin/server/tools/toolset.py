@@ -17,10 +17,11 @@ import msgspec
 from gagarin.server import schemas, wire
 from gagarin.server.metrics import Metrics
 from gagarin.server.schemas import Schema, SchemaError
+from gagarin.server.spans import tool_call
 from gagarin.server.tools import names
 from gagarin.server.tools.tool import CallContext, Function, Tool, ToolResult
-from gagarin.server.tracing import PASS_ON, Tracing
 from gagarin.serving.logs import Log
+from gagarin.serving.tracing import PASS_ON, Tracing
 
 MAX_PARALLEL = 8
 MAX_FUNCTIONS = 256
@@ -154,7 +155,7 @@ class Toolset:
         return ToolResult(f"The call was not made: {call.fault}. Mend it and call again.", error=True)
 
     async def _traced(self, bound: Bound, call: Prepared, context: CallContext) -> tuple[ToolResult, str]:
-        span = self._tracing.tool_call(call.name)
+        span = tool_call(self._tracing, call.name)
         try:
             context = msgspec.structs.replace(context, trace=span.headers())
             result, outcome = await self._in_time(bound, call.arguments, context)

@@ -25,6 +25,12 @@ from gagarin.serving.logs import Log
 from tests.unit.server.waiting import until
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents are read by a process of their own, which a busy machine starts late."""
+    monkeypatch.setattr(library, "FIRST_SECONDS", 60.0)
+
+
 class Lines(io.BytesIO):
     """What is logged."""
 

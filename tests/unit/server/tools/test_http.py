@@ -225,8 +225,8 @@ async def test_huge_binary_data_is_described(rig: Rig) -> None:
 
 async def test_a_tool_that_hangs_is_given_up_after_its_time(rig: Rig) -> None:
     rig.server.behaviours = [hanging]
-    assert await rig.call(timeout=0.05) == ToolResult(
-        "The tool failed: it did not answer within 0.05 s.", error=True
+    assert await rig.call(timeout=0.5) == ToolResult(
+        "The tool failed: it did not answer within 0.5 s.", error=True
     )
     async with asyncio.timeout(5):
         await rig.server.abandoned.wait()

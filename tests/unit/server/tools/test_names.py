@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gagarin.server.tools import names
@@ -46,7 +46,6 @@ def test_names_that_still_collide_are_numbered() -> None:
     assert names.distinct([("a", "x"), ("a", "x"), ("b", "a_x")]) == ["a_x", "a_x_2", "a_x_3"]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=80), st.text(max_size=80)), max_size=12))
 def test_all_names_differ_and_are_taken_everywhere(functions: list[tuple[str, str]]) -> None:
     found = names.distinct(functions, ["reserved"])

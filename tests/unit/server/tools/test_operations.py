@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
@@ -303,7 +303,6 @@ PARTS = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["/x", "/x/{name}"]), PARTS, max_size=2), PARTS, PARTS)
 def test_no_document_does_anything_worse_than_leaving_operations_out(
     paths: Any, components: Any, servers: Any

@@ -14,8 +14,8 @@ from gagarin.server.metrics import Metrics
 from gagarin.server.tools import toolset as toolset_module
 from gagarin.server.tools.tool import CallContext, Function, ToolResult
 from gagarin.server.tools.toolset import CallOutcome, Toolset
-from gagarin.server.tracing import PassOn, Span
 from gagarin.serving.logs import Log
+from gagarin.serving.tracing import PassOn, Span
 from tests.unit.server.turning import TEXT, FakeTool, context, echo
 
 
@@ -200,9 +200,9 @@ async def test_a_call_carries_the_context_of_its_span() -> None:
     seen: list[Any] = []
 
     class Recording(PassOn):
-        def tool_call(self, name: str) -> Span:
-            seen.append(name)
-            outer = super().tool_call(name)
+        def call(self, name: str, **attributes: Any) -> Span:
+            seen.append(attributes["gen_ai__tool__name"])
+            outer = super().call(name)
 
             class Marked:
                 def set(self, **attributes: Any) -> None:

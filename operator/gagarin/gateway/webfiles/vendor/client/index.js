@@ -1,0 +1,2 @@
+export { Client, serviceUrl } from "./client.js";
+export { GagarinError, Interrupted, NotGagarin, ProblemError, SettingsError, TimedOut } from "./errors.js";

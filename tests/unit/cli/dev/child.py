@@ -1,0 +1,40 @@
+"""A child process for test_process: `python -m tests.unit.cli.dev.child MODE`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+MODES = {
+    "ready": ['{"message": "starting"}', '{"message": "ready", "port": 7}'],
+    "mute": [],
+    "broken": ["no configuration"],
+    "talkative": [
+        '{"port": 7}',
+        '{"level": "info", "message": "routine"}',
+        '{"level": "error", "message": "trouble"}',
+        "Traceback",
+    ],
+    "deaf": ['{"port": 7}'],
+    "endless": ['{"port": 7}', "x" * 2**21, "after it"],
+}
+
+
+def main(mode: str, folder: str = "") -> None:
+    if mode == "once":  # ready the first time, broken ever after
+        mark = Path(folder) / "mark"
+        mode = "broken" if mark.exists() else "talkative"
+        mark.touch()
+    if mode == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for line in MODES[mode]:
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+    if mode not in ("broken", "talkative", "endless"):
+        signal.pause()
+    sys.exit(3)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
