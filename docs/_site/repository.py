@@ -37,11 +37,15 @@ class RepositoryLinks(SphinxTransform):
         for node in [*self.document.findall(_is_a_link)]:
             target = _target(page, node["reftarget"])
             if target is not None:
-                link = nodes.reference("", "", *node.children, refuri=self._address(target), internal=False)
+                link = nodes.reference(
+                    "", "", *node.children, refuri=self._address(page, target), internal=False
+                )
                 node.replace_self(link)
 
-    def _address(self, target: Path) -> str:
+    def _address(self, page: Path, target: Path) -> str:
         inside = target.relative_to(ROOT)
+        if self.app.builder.format != "html":  # such as linkcheck, which looks at the files themselves
+            return os.path.relpath(target, page.parent)
         if ADDRESS:
             return f"{ADDRESS}/{quote(inside.as_posix())}"
         _copied.add(inside)

@@ -7,6 +7,7 @@ cut instead of ended.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -23,6 +24,7 @@ from gagarin.serving.problems import problem_document
 CONVERSATION_HEADER = "Gagarin-Conversation"
 # What may wait in this process for one slow reader, beside the kernel's buffer; then the model waits too.
 WRITE_BUFFER = 16 * 1024
+AT_ONCE = WRITE_BUFFER // 4  # with less than this in the buffer nobody has to wait
 _encode = msgspec.json.Encoder().encode
 
 
@@ -88,7 +90,26 @@ def streaming(content_type: str, headers: Mapping[str, str]) -> web.StreamRespon
 def keep_small(request: web.Request) -> None:
     """Bound what waits for a slow reader."""
     if request.transport is not None:
-        request.transport.set_write_buffer_limits(high=WRITE_BUFFER)
+        request.transport.set_write_buffer_limits(WRITE_BUFFER, AT_ONCE)
+
+
+async def send(request: web.Request, response: web.StreamResponse, data: bytes) -> None:
+    """Write a piece of an answer, and wait while its reader is slow. Raises `ConnectionError`.
+
+    What may have to wait is shielded: aiohttp keeps a wait that was cancelled, and whoever waits next for the
+    same reader would be cancelled by it, such as the word that the answer's time is over.
+    """
+    transport = request.transport
+    waiting = 0 if transport is None else transport.get_write_buffer_size()
+    if waiting + len(data) < AT_ONCE:
+        await response.write(data)
+    else:
+        await asyncio.shield(_written(request, response, data))
+
+
+async def _written(request: web.Request, response: web.StreamResponse, data: bytes) -> None:
+    await response.write(data)
+    await request.writer.drain()
 
 
 def hang_up(request: web.Request) -> None:
@@ -152,8 +173,7 @@ class TextStream:
 
     async def tokens(self, texts: list[str]) -> None:
         """All pieces in one write."""
-        await self.response.write("".join(texts).encode())
-        await self._request.writer.drain()
+        await send(self._request, self.response, "".join(texts).encode())
 
     async def tool(self, event: ToolEvent) -> None:
         """Text has no place for it."""

@@ -51,8 +51,7 @@ class _Connection:
 
     async def write(self, data: bytes) -> None:
         """Waits while the reader is slow."""
-        await self.response.write(data)
-        await self.request.writer.drain()
+        await replies.send(self.request, self.response, data)
 
     def cut(self) -> None:
         """End it at once."""

@@ -9,7 +9,7 @@ from tests.integration.charts.installation import CHARTS, GROUP, OPERATOR, ROOT,
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 ROLES = "/apis/rbac.authorization.k8s.io/v1"
-QUICKSTART = ROOT / "manifests" / "examples" / "quickstart"
+QUICKSTART = ROOT / "examples" / "quickstart"
 NAMESPACE = "gagarin-quickstart"
 EVERYTHING = ROOT / "tests" / "integration" / "charts" / "everything.yaml"
 WITHOUT_MONITORING = (

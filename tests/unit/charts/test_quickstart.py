@@ -9,7 +9,7 @@ import yaml
 from tests.unit.charts.kustomization import build, build_with_image
 from tests.unit.charts.rendering import ROOT, Object, meets_restricted, of_kind, only, pods_of
 
-QUICKSTART = ROOT / "manifests" / "examples" / "quickstart"
+QUICKSTART = ROOT / "examples" / "quickstart"
 CALLER = QUICKSTART / "caller"
 NAMESPACE = "gagarin-quickstart"
 LOCAL = "gagarin.local/gagarin:dev"

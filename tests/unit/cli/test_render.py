@@ -17,7 +17,7 @@ from gagarin.core.render import render
 from gagarin.core.resolve import resolve
 
 ROOT = Path(__file__).resolve().parents[3]
-QUICKSTART = ROOT / "manifests" / "examples" / "quickstart"
+QUICKSTART = ROOT / "examples" / "quickstart"
 KEY = Key("Instance", "gagarin-quickstart", "hello")
 
 

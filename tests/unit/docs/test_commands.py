@@ -89,3 +89,9 @@ def test_files_that_kubectl_is_given_are_there(page: Path) -> None:
         if line.startswith("kubectl "):
             for path in re.findall(r"(?:-k|--patch-file|-f) ((?:manifests|charts|examples)/[^\s`]*)", line):
                 assert (ROOT / path).exists(), line
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_nobody_is_told_to_install_a_foreign_package(page: Path) -> None:
+    # What is called gagarin on the package index is another project.
+    assert re.findall(r"pip install [\"']?gagarin", page.read_text(encoding="utf-8")) == []

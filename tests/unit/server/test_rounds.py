@@ -115,9 +115,7 @@ async def test_tokens_and_tools_are_told_as_they_come_and_are_the_kept_answer(
         ("call_1", "echo", {"text": "one"}, "running"),
         ("call_1", "echo", {"text": "one"}, "ok"),
         "\n\n",
-        "It",
-        " is",
-        " one.",
+        "It is one.",
         "end",
     ]
     assert output.answered is not None

@@ -160,8 +160,7 @@ class ChunkStream:
 
     async def _send(self, data: bytes) -> None:
         self._heartbeat.wrote()
-        await self.response.write(data)
-        await self._request.writer.drain()
+        await replies.send(self._request, self.response, data)
 
     async def _finish(self, data: bytes) -> None:
         self._heartbeat.stop()

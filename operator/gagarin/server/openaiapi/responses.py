@@ -276,8 +276,7 @@ class ResponseStream:
 
     async def _send(self, data: bytes) -> None:
         self._heartbeat.wrote()
-        await self.response.write(data)
-        await self._request.writer.drain()
+        await replies.send(self._request, self.response, data)
 
 
 def refuse(request: ResponseRequest) -> None:
