@@ -18,6 +18,7 @@ from gagarin.cli.errors import CommandError
 from gagarin.cli.settings import OperatorSettings
 from gagarin.cli.standins import with_stand_ins
 from gagarin.core import names
+from gagarin.core.children import CHILD_KINDS
 from gagarin.core.objects import Key, Object, ObjectMap, key_of
 from gagarin.core.problems import Problem
 from gagarin.core.render import render, revision_of
@@ -26,18 +27,6 @@ from gagarin.kube.client import KubeClient
 from gagarin.kube.errors import Forbidden, KubeError, NotFound
 from gagarin.kube.resources import BY_KIND
 
-CHILD_KINDS = (
-    "ServiceAccount",
-    "RoleBinding",
-    "Secret",
-    "ConfigMap",
-    "PersistentVolumeClaim",
-    "NetworkPolicy",
-    "Deployment",
-    "Service",
-    "PodDisruptionBudget",
-    "HorizontalPodAutoscaler",
-)
 # Kept while pods may need them, whatever the spec says.
 NOT_PRUNED = {"ConfigMap", "PersistentVolumeClaim"}
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 
 from gagarin.controller.cluster import Cluster, together
 from gagarin.controller.drift import Corrections
-from gagarin.controller.essence import CHILD_KINDS, JUDGED_BY_METADATA, metadata_of
+from gagarin.controller.essence import JUDGED_BY_METADATA, metadata_of
 from gagarin.controller.ownership import (
     APPLIED,
     controller_of,
@@ -25,6 +25,7 @@ from gagarin.controller.ownership import (
     stamp_on,
 )
 from gagarin.controller.store import Store, owner_of, version_of
+from gagarin.core.children import CHILD_KINDS
 from gagarin.core.names import FIELD_MANAGER
 from gagarin.core.objects import Key, Object, key_of
 from gagarin.core.problems import Problem

@@ -11,21 +11,10 @@ from sys import intern
 
 from gagarin.controller.mounts import mounts
 from gagarin.controller.ownership import APPLIED
+from gagarin.core.children import CHILD_KINDS
 from gagarin.core.names import INSTANCE, MANAGED_BY, RETAIN, REVISION, SECRETS_REVISION
 from gagarin.core.objects import Key, Object
 
-CHILD_KINDS = (
-    "ServiceAccount",
-    "RoleBinding",
-    "Secret",
-    "ConfigMap",
-    "PersistentVolumeClaim",
-    "NetworkPolicy",
-    "Deployment",
-    "Service",
-    "PodDisruptionBudget",
-    "HorizontalPodAutoscaler",
-)
 POD_KINDS = ("ReplicaSet", "Pod")  # not applied by us, but read for an Instance's status
 TEMPLATED = ("Deployment", "ReplicaSet")
 REPORTED = ("Deployment", "PersistentVolumeClaim")  # their status is part of the Instance's

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gagarin.controller.essence import CHILD_KINDS, POD_KINDS, mounted_by, reduced, reduced_child
+from gagarin.controller.essence import POD_KINDS, mounted_by, reduced, reduced_child
 from gagarin.controller.ownership import FieldSet, controller_of, field_set, stamp_on
 from gagarin.controller.pods import modified_at
+from gagarin.core.children import CHILD_KINDS
 from gagarin.core.names import FIELD_MANAGER, INSTANCE, MANAGED_BY
 from gagarin.core.objects import Key, Object, key_of
 

@@ -1,4 +1,4 @@
-"""What every child of an Instance begins with: type, name, labels, owner."""
+"""The kinds of an Instance's children, and what each child begins with: type, name, labels, owner."""
 
 from __future__ import annotations
 
@@ -6,6 +6,19 @@ from gagarin.api.kinds import API_VERSION
 from gagarin.core import names
 from gagarin.core.objects import Object
 from gagarin.core.resolved import Resolved
+
+CHILD_KINDS = (
+    "ServiceAccount",
+    "RoleBinding",
+    "Secret",
+    "ConfigMap",
+    "PersistentVolumeClaim",
+    "NetworkPolicy",
+    "Deployment",
+    "Service",
+    "PodDisruptionBudget",
+    "HorizontalPodAutoscaler",
+)
 
 
 def child(resolved: Resolved, api_version: str, kind: str, name: str) -> Object:

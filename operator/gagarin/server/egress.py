@@ -85,7 +85,7 @@ def redirected(url: URL, location: str) -> URL:
 
 
 def reason(error: Exception) -> str:
-    """Why a connection failed, without an address."""
+    """Why a connection failed, without the address that is in the error's own text."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "its name is not known"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):

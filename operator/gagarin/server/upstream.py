@@ -8,7 +8,6 @@ others (OpenAI's quotes parts of a wrong key) stay out.
 from __future__ import annotations
 
 import io
-import os
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
@@ -17,7 +16,7 @@ import aiohttp
 
 from gagarin.core.config import Provider
 from gagarin.core.vendors import VENDORS
-from gagarin.server import wire
+from gagarin.server import egress, wire
 from gagarin.server.errors import ProviderError, ProviderFault, SecretUnreadable
 from gagarin.server.proxies import proxy_of
 from gagarin.server.secretfiles import SecretFiles
@@ -97,7 +96,7 @@ class Upstream:
             slow.retryable = True
             return slow
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.InvalidURL):
-            return self.error("unreachable", f"cannot be reached: {_reason(error)}", retryable=True)
+            return self.error("unreachable", f"cannot be reached: {egress.reason(error)}", retryable=True)
         return self.error("interrupted", "broke off the connection", retryable=True)
 
     async def _send(self, body: bytes, headers: dict[str, str]) -> aiohttp.ClientResponse:
@@ -152,19 +151,6 @@ def address(base: str, route: str) -> str:
     """The URL of a route; a query of the base (Azure's `?api-version=`) stays at the end."""
     path, mark, query = base.partition("?")
     return f"{path.rstrip('/')}{route}{mark}{query}"
-
-
-def _reason(error: Exception) -> str:
-    """Why a connection failed, without the address that is in the error's own text."""
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "its name is not known"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "its certificate is not trusted"
-    if isinstance(error, aiohttp.ClientConnectorSSLError):
-        return "TLS failed"
-    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
-        return os.strerror(error.os_error.errno).lower()
-    return "its URL is wrong" if isinstance(error, aiohttp.InvalidURL) else "no connection"
 
 
 def retry_after(header: str | None, now: Callable[[], float] = time.time) -> float | None:

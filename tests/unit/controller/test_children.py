@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gagarin.controller.essence import CHILD_KINDS
+from gagarin.core.children import CHILD_KINDS
 from gagarin.core.names import REVISION, SECRETS_REVISION, labels
 from gagarin.core.objects import Key, Object, ObjectMap
 from gagarin.core.resolve import resolve

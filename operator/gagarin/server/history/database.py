@@ -9,8 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from gagarin.server.answers import Answered
 from gagarin.server.auth.identity import Owner
 from gagarin.server.history import migrations, rows
 from gagarin.server.history.store import REPEATABLE_SECONDS, Conversation, Held, Page, Turn
+from gagarin.server.sqlite import transaction
 from gagarin.server.turns import Idempotency
 from gagarin.server.wire import Message
 from gagarin.serving.errors import StartError
@@ -51,7 +51,7 @@ class Database:
     ) -> Turn | None:
         """Keep a question. None: no such conversation of this owner."""
         now = self._now()
-        with self._transaction() as sql:
+        with transaction(self._connection) as sql:
             if idempotency is None:
                 return self._accept(owner, conversation, text, now)
             if (known := self._repeated(owner, conversation, idempotency, now)) is not None:
@@ -71,7 +71,7 @@ class Database:
     def answer(self, turn: Turn, answered: Answered) -> None:
         """Keep an answer, if its conversation still exists."""
         now = self._now()
-        with self._transaction() as sql:
+        with transaction(self._connection) as sql:
             found = sql.execute(
                 "UPDATE conversations SET updated_at = ? WHERE id = ?", (now, turn.conversation)
             )
@@ -111,7 +111,7 @@ class Database:
 
     def delete(self, owner: Owner, conversation: str) -> bool:
         """Delete a conversation with its messages; whether it was there."""
-        with self._transaction() as sql:
+        with transaction(self._connection) as sql:
             done = sql.execute(
                 "DELETE FROM conversations WHERE id = ? AND (issuer, subject, uid, end_user) = (?, ?, ?, ?)",
                 (conversation, *owner),
@@ -120,7 +120,7 @@ class Database:
 
     def erase(self, owner: Owner, most: int) -> int:
         """Delete up to `most` conversations of an owner; how many it were."""
-        with self._transaction() as sql:
+        with transaction(self._connection) as sql:
             return sql.execute(
                 "DELETE FROM conversations WHERE id IN (SELECT id FROM conversations "
                 "WHERE (issuer, subject, uid, end_user) = (?, ?, ?, ?) LIMIT ?)",
@@ -144,7 +144,7 @@ class Database:
         """Delete up to `most` conversations without a message for so long, and as many requests that cannot
         be repeated any more; how many it were."""
         now = self._now()
-        with self._transaction() as sql:
+        with transaction(self._connection) as sql:
             sql.execute("DELETE FROM usage WHERE day <= ?", (day_of(now) - KEPT_DAYS,))
             number = sql.execute(
                 "DELETE FROM requests WHERE (issuer, subject, uid, end_user, scope, key) IN ("
@@ -179,7 +179,7 @@ class Database:
 
     def record(self, rows: Sequence[tuple[Account, Sums]]) -> None:
         """Add to what owners used."""
-        with self._transaction() as sql:
+        with transaction(self._connection) as sql:
             for account, more in rows:
                 key = (*account.owner, account.day, account.model)
                 known = sql.execute(
@@ -275,17 +275,6 @@ class Database:
             (conversation, turn, self._history),
         ).fetchall()
         return rows.past(newest_first, self._history)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._connection
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:  # SQLite has rolled back itself when the disk is full
-                self._connection.execute("ROLLBACK")
-            raise
 
 
 def _sums(row: tuple[int, int, int, str | None]) -> Sums:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import hashlib
 import heapq
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from gagarin.server.knowledge.chunks import Chunk
 from gagarin.server.knowledge.passages import Passage
 from gagarin.server.knowledge.words import query, spaced
+from gagarin.server.sqlite import transaction
 
 SCHEMA_VERSION = 1
 SCHEMA = f"""
@@ -67,14 +67,14 @@ class Index:
 
     def put(self, source: str, location: str, stamp: str, chunks: Iterable[Chunk]) -> int:
         """Replace a document by what it is now; how many passages it has."""
-        with self._transaction() as sql:
+        with transaction(self._connection) as sql:
             self._drop(source, location)
             sql.execute("INSERT INTO documents VALUES (?, ?, ?)", (source, location, stamp))
             return sum(self._insert(source, location, chunk) for chunk in chunks)
 
     def keep_only(self, source: str, locations: Collection[str]) -> None:
         """Drop the documents of a source that are not there any more."""
-        with self._transaction():
+        with transaction(self._connection):
             for location in self.stamps(source).keys() - set(locations):
                 self._drop(source, location)
 
@@ -97,7 +97,7 @@ class Index:
     def embed(self, model: str, vectors: Iterable[tuple[bytes, bytes]]) -> None:
         """Keep vectors (32-bit floats in the machine's order) by the digests of their texts, and forget those
         that no passage has any more."""
-        with self._transaction() as sql:
+        with transaction(self._connection) as sql:
             rows = [(model, digest, vector) for digest, vector in vectors]
             sql.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
             sql.execute("DELETE FROM vectors WHERE digest NOT IN (SELECT digest FROM passages)")
@@ -147,16 +147,6 @@ class Index:
             f"DELETE FROM documents {here}",  # noqa: S608  # as above
         ):
             self._connection.execute(statement, (source, location))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._connection
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
 
 
 def _distance(found: object) -> float:
