@@ -28,6 +28,7 @@ from tests.unit.server.upstream import (
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HELPER = {"namespace": "team-a", "instance": "helper"}
+ENDING = sse(piece("wo."), FINISH, USED, DONE)
 EVIL = """<script>document.title = "owned"</script> <img src=x onerror="document.title='owned'">
 
 [a](javascript:document.title='owned') ![b](javascript:alert(1)) [c](data:text/html,x) <javascript:alert(1)>
@@ -133,6 +134,23 @@ async def test_conversations_are_listed_opened_gone_on_with_and_deleted(enter: E
     await expect(page.locator("#turns li")).to_have_count(0)
     await page.goto(own)
     await expect(page.locator("#chat-problem")).to_contain_text("It is not there")
+
+
+async def test_focus_stays_in_the_list_of_conversations_when_an_answer_ends(
+    enter: Enter, world: World
+) -> None:
+    page = await enter("chatter", **HELPER)
+    world.upstream.behaviours = [answering("One."), _in_two(sse(piece("T")), more := asyncio.Event(), ENDING)]
+    await expect((await say(page, "First")).locator(".text")).to_have_text("One.")
+    delete = page.get_by_role("button", name="Delete the conversation of").first
+    await expect(delete).to_be_visible()
+    answer = await say(page, "Second")
+    await expect(answer.locator(".text")).to_have_text("T")
+    await delete.focus()
+    row = await page.locator("#conversations-list li").first.element_handle()
+    more.set()
+    await page.wait_for_function("row => !row.isConnected", arg=row)
+    await expect(delete).to_be_focused()
 
 
 async def test_who_may_not_chat_is_told_the_rule_that_is_missing(enter: Enter) -> None:

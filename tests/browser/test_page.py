@@ -168,6 +168,7 @@ async def test_it_is_used_by_keyboard_alone(page: Page, world: World) -> None:
     await expect(page.locator(".answer .text")).to_have_text("Good day.")
     await expect(page.get_by_role("status")).to_contain_text("Good day.")
     await expect(page.get_by_label("Message to Support bot")).to_be_focused()
+    await expect(page.get_by_role("link", name="Today").first).to_have_attribute("aria-current", "true")
     await tab_to("Delete the conversation of Today")
     page.once("dialog", lambda dialog: dialog.accept())
     await page.keyboard.press("Enter")

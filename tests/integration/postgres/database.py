@@ -80,6 +80,10 @@ class Server:
         """Another password from now on; connections that there are break."""
         self.sql(f"ALTER ROLE gagarin PASSWORD '{password}'")
         self.password = password
+        self.end_connections()
+
+    def end_connections(self) -> None:
+        """Every connection that there is."""
         self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
 
     def program(self, name: str, *arguments: str) -> None:

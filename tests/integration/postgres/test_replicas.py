@@ -227,6 +227,21 @@ async def test_a_new_password_is_used_once_it_is_in_the_file(
     assert len(await contents(store, conversation)) == 6
 
 
+async def test_a_connection_that_was_told_to_end_and_has_not_ended_is_not_used(
+    server: Server, tmp_path: Path
+) -> None:
+    async with Wire(server.port, holding=True) as wire:
+        connections = pool_in(tmp_path, server.url.replace(str(server.port), str(wire.port)))
+        try:
+            assert await connections.row("SELECT 1") == (1,)
+            server.end_connections()
+            await wire.ended.wait()
+            assert await connections.row("SELECT 2", again=True) == (2,)
+        finally:
+            wire.cut()
+            await connections.close()
+
+
 async def test_a_password_that_is_refused_is_an_error_and_is_told_nowhere(
     server: Server, tmp_path: Path
 ) -> None:

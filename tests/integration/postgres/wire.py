@@ -7,10 +7,13 @@ from typing import Self
 
 
 class Wire:
-    """Listens on a port of its own and passes bytes both ways."""
+    """Listens on a port of its own and passes bytes both ways. `holding`: that one side has closed its
+    connection is not passed on; `ended` says that it has happened."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, *, holding: bool = False) -> None:
         self._target = target
+        self._holding = holding
+        self.ended = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -48,4 +51,6 @@ class Wire:
                 await sink.drain()
         except ConnectionError:
             pass
-        sink.transport.abort()
+        self.ended.set()
+        if not self._holding:
+            sink.transport.abort()

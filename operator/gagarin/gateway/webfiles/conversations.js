@@ -63,11 +63,21 @@ export class Conversations {
   #show(page) {
     const rows = page.conversations.map((each) => this.#row(each));
     if (this.#before) this.#list.append(...rows);
-    else this.#list.replaceChildren(...rows);
+    else this.#replace(rows);
     this.#before = page.before;
     this.#older.hidden = !page.before;
     show(find("conversations-problem"), null);
     find("conversations-hint").hidden = this.#list.childElementCount > 0;
+  }
+
+  /** Focus stays on what it was on. @param {HTMLElement[]} rows */
+  #replace(rows) {
+    const focused = this.#list.querySelector(":focus");
+    const former = focused?.closest("li")?.querySelector("a");
+    this.#list.replaceChildren(...rows);
+    if (!focused) return;
+    const row = rows.find((each) => each.querySelector("a")?.dataset.id === former?.dataset.id);
+    /** @type {HTMLElement} */ (row?.querySelector(focused.localName) ?? find("conversations-heading")).focus();
   }
 
   /** @param {Summary} summary */

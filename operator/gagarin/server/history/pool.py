@@ -39,8 +39,9 @@ _AWAY = (
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
 )
-_BROKEN = (*_AWAY, asyncpg.DeadlockDetectedError)
-_FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError)
+_UNUSABLE = asyncpg.InternalClientError  # the server has said that it ends the connection, and has not yet
+_BROKEN = (*_AWAY, asyncpg.DeadlockDetectedError, _UNUSABLE)
+_FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, _UNUSABLE)
 
 
 class Pool:
@@ -92,6 +93,8 @@ class Pool:
                     try:
                         return await work(connection)
                     except _BROKEN as error:
+                        if isinstance(error, _UNUSABLE):
+                            connection.terminate()
                         if not again or isinstance(error, TimeoutError):
                             raise
                         again = False
