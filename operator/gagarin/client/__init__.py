@@ -1,4 +1,4 @@
-"""A client of Instances, for programs that talk to agents: `pip install gagarin[client]`.
+"""A client of Instances, for programs that talk to agents: `pip install ".[client]"` from a clone.
 
 It needs aiohttp and msgspec, and nothing of the cluster but a token: see docs/python-sdk.md. `Client` is for
 asyncio, `SyncClient` for everything else; errors are drawn in `gagarin.client.errors`.

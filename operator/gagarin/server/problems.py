@@ -37,7 +37,7 @@ def no_token(audiences: tuple[str, ...]) -> Problem:
 
 
 def forbidden(user: str, verb: str, instance: str) -> Problem:
-    """RBAC says no."""
+    """RBAC says no. `instance` is NAMESPACE/NAME."""
     detail = (
         f"{user} may not {verb} instances/chat of Instance {instance}; a Role in its namespace can allow it"
     )

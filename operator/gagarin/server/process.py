@@ -137,7 +137,8 @@ async def _auth(
     authority = KubeAuthority(client, config.namespace, config.name)
     verifier = await _verifier(settings, config, log, authority, issuer)
     access = Access(authority, log, config.auth.stale_allow)
-    return _Auth(verifier, Gate(verifier, access, config.name, config.auth.audiences, log, metrics))
+    instance = f"{config.namespace}/{config.name}"
+    return _Auth(verifier, Gate(verifier, access, instance, config.auth.audiences, log, metrics))
 
 
 async def _verifier(

@@ -126,7 +126,7 @@ async def serving(
     await toolset.start()
     async with model_at(upstream.url, folder) as model, aiohttp.ClientSession() as session:
         verifier = Verifier(KeyRing(oracle, quiet()), ISSUER, (AUDIENCE,))
-        gate = Gate(verifier, Access(oracle, quiet(), 300.0), "helper", (AUDIENCE,), log, metrics)
+        gate = Gate(verifier, Access(oracle, quiet(), 300.0), "team-a/helper", (AUDIENCE,), log, metrics)
         rounds = Rounds(config, [model], toolset, None, Prompt(config), log)
         chats = Chats(config, rounds, store, budgets, log, metrics)
         made = ChatApi(config, gate, chats, store, budgets, log, metrics, waits or Waits())

@@ -186,7 +186,7 @@ def _knowledge(knowledge: config.Knowledge | None, machine: Machine) -> tuple[co
     if knowledge is None:
         return None, ""
     if not all(machine.has_module(name) for name in ("markdown_it", "pypdf", "selectolax", "simsimd")):
-        return None, "reading documents needs `pip install 'gagarin[cli,knowledge]'`"
+        return None, "reading documents needs `pip install '.[cli,knowledge]'` from a clone"
     inside = [source for source in knowledge.sources if is_inside(source.url)]
     if not inside:
         return knowledge, ""
@@ -205,7 +205,7 @@ def _history(history: config.History, offline: Offline, machine: Machine) -> tup
     elif is_inside(url := secret_value(offline.objects, file).decode(errors="replace").strip()):
         reason = f"{host_of(url)} is inside a cluster"
     elif not machine.has_module("asyncpg"):
-        reason = "PostgreSQL needs `pip install 'gagarin[cli,postgres]'`"
+        reason = "PostgreSQL needs `pip install '.[cli,postgres]'` from a clone"
     sqlite = config.History(type="Ephemeral", keep_for=history.keep_for)
     return (sqlite, reason) if reason else (history, "")
 

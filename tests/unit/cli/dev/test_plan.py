@@ -176,7 +176,7 @@ def test_knowledge_needs_the_packages_that_read_it(tmp_path: Path) -> None:
     agent = AGENT + "  rag: [{name: site, type: URL, url: 'https://docs.example'}]\n"
     plan = planned(tmp_path, PROVIDER, agent, INSTANCE, machine=NOTHING)
     assert only(plan).configuration.knowledge is None
-    assert "pip install 'gagarin[cli,knowledge]'" in lacks(plan)[0]
+    assert "pip install '.[cli,knowledge]'" in lacks(plan)[0]
     assert only(planned(tmp_path, PROVIDER, agent, INSTANCE)).configuration.knowledge is not None
 
 
@@ -200,7 +200,7 @@ POSTGRES = "  history: {type: Postgres, postgres: {secretKeyRef: {name: db, key:
     [
         ("", EVERYTHING, "no variable DB_URL"),
         ("postgres://u:p@db.team.svc/x", EVERYTHING, "db.team.svc is inside a cluster"),
-        ("postgres://u:p@localhost/x", NOTHING, "pip install 'gagarin[cli,postgres]'"),
+        ("postgres://u:p@localhost/x", NOTHING, "pip install '.[cli,postgres]'"),
     ],
 )
 def test_without_its_database_an_instance_keeps_conversations_in_sqlite(

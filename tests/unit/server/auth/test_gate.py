@@ -37,7 +37,7 @@ class Rig:
         self.metrics = Metrics()
         verifier = Verifier(KeyRing(self.oracle, quiet()), ISSUER, (AUDIENCE,))
         access = Access(self.oracle, quiet(), 300.0)
-        self.gate = Gate(verifier, access, "helper", (AUDIENCE,), self.log, self.metrics)
+        self.gate = Gate(verifier, access, "team-a/helper", (AUDIENCE,), self.log, self.metrics)
 
     async def admit(self, name: str, *headers: tuple[str, str], verb: Verb = "create") -> Caller:
         bearer = ("Authorization", f"Bearer {self.oracle.issuer.token(name)}")
@@ -102,7 +102,7 @@ async def test_a_refused_token_is_a_401_that_says_why(rig: Rig) -> None:
 async def test_somebody_without_a_role_is_a_403(rig: Rig) -> None:
     problem = await rig.refusal("caller", verb="delete")
     assert problem.status == 403
-    assert "may not delete instances/chat of Instance helper" in problem.detail
+    assert "may not delete instances/chat of Instance team-a/helper" in problem.detail
     assert rig.audit()["decision"] == "forbidden"
     assert rig.audit()["user"] == "system:serviceaccount:team-a:caller"
 
