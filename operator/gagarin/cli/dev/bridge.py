@@ -33,6 +33,7 @@ class Bridge:
         self._end_seconds = end_seconds
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def open(self, socket: Path) -> None:
         """Listens."""
@@ -45,6 +46,7 @@ class Bridge:
         for task in self._open:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
+        await asyncio.gather(*self._ending)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, writer))
@@ -63,9 +65,10 @@ class Bridge:
             await _connected(process, reader, writer)
         finally:
             writer.close()
-            await self._ended(process)
-            await asyncio.wait({errors}, timeout=self._end_seconds)
-            errors.cancel()
+            # A task of its own: whoever cancels this one has to leave no process either.
+            ending = asyncio.create_task(self._end(process, errors))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
 
     async def _started(self) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -83,6 +86,13 @@ class Bridge:
         while line := await process.stderr.read(CHUNK):
             self._say(self.program.tool.name, line.decode(errors="replace").rstrip("\n"))
 
+    async def _end(self, process: asyncio.subprocess.Process, errors: asyncio.Task[None]) -> None:
+        rest = asyncio.create_task(_dropped(process))
+        await self._ended(process)
+        await asyncio.wait({errors, rest}, timeout=self._end_seconds)
+        errors.cancel()
+        rest.cancel()
+
     async def _ended(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None
         process.stdin.close()
@@ -91,10 +101,18 @@ class Bridge:
                 await asyncio.wait_for(process.wait(), self._end_seconds)
                 break
             _signal_group(process.pid, number)
-        await process.wait()
         _signal_group(process.pid, signal.SIGKILL)
+        with contextlib.suppress(TimeoutError):  # somebody outside of the group may hold its pipes
+            await asyncio.wait_for(process.wait(), self._end_seconds)
         if process.returncode is not None and process.returncode > 0:
             self._say(self.program.tool.name, f"ended with exit status {process.returncode}")
+
+
+async def _dropped(process: asyncio.subprocess.Process) -> None:
+    """What it says when nobody listens any more is read to the end: until then its end is not seen."""
+    assert process.stdout is not None
+    while await process.stdout.read(CHUNK):
+        pass
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

@@ -18,6 +18,7 @@ import msgspec
 
 from gagarin.cli.errors import StartError
 
+PIPE_SECONDS = 2.0  # for the output of a child that was killed to end: a process of its own may still hold it
 Echo = Callable[[str], None]
 
 
@@ -88,16 +89,26 @@ class Child:
         return await self._process.wait()
 
     async def stop(self, patience: float) -> None:
-        """Asks the child to end, waits for so many seconds, and ends it by force if it does not."""
+        """Asks the child to end, waits for so many seconds, and ends it by force if it does not. What it says
+        meanwhile is lost."""
         if self._process.returncode is not None:
             return
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
-            await asyncio.wait_for(self._process.wait(), patience)
+            await asyncio.wait_for(self._over(), patience)
         except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over(), PIPE_SECONDS)
+
+    async def _over(self) -> None:
+        """Its output is read to the end: who writes to a full pipe cannot end, and its pipe stays open."""
+        assert self._process.stdout is not None
+        while await self._process.stdout.read(2**16):
+            pass
+        await self._process.wait()
 
     async def _line(self) -> str:
         """The next line that is not empty; "" at the end. One that is longer than a megabyte is left out."""

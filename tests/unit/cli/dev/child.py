@@ -17,8 +17,23 @@ MODES = {
         "Traceback",
     ],
     "deaf": ['{"port": 7}'],
+    "chatty": ['{"port": 7}'],
+    "noisy": ['{"port": 7}'],
     "endless": ['{"port": 7}', "x" * 2**21, "after it"],
 }
+
+
+def say_goodbye(*_: object) -> None:
+    """More than anybody keeps unread."""
+    sys.stdout.write(("x" * 2**19 + "\n") * 8)
+    sys.stdout.flush()
+    sys.exit(5)
+
+
+def make_noise(*_: object) -> None:
+    """Without end."""
+    while True:
+        sys.stdout.write("x" * 2**16)
 
 
 def main(mode: str, folder: str = "") -> None:
@@ -28,6 +43,10 @@ def main(mode: str, folder: str = "") -> None:
         mark.touch()
     if mode == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if mode == "noisy":
+        signal.signal(signal.SIGTERM, make_noise)
+    if mode == "chatty":
+        signal.signal(signal.SIGTERM, say_goodbye)
     for line in MODES[mode]:
         sys.stdout.write(line + "\n")
     sys.stdout.flush()

@@ -99,6 +99,16 @@ async def test_a_process_ends_with_its_connection_and_all_that_it_started_too(tm
                 await asyncio.sleep(0.01)
 
 
+async def test_a_process_that_writes_without_end_ends_too(tmp_path: Path) -> None:
+    async with bridged(tmp_path, program("sh", "-c", "echo $$; exec yes"), Heard(), 0.1) as socket:
+        reader, writer = await asyncio.open_unix_connection(socket)
+        pid = int(await reader.readline())
+        writer.close()
+        async with asyncio.timeout(20):
+            while is_alive(pid):
+                await asyncio.sleep(0.01)
+
+
 async def test_closing_ends_every_process(tmp_path: Path) -> None:
     async with bridged(tmp_path, program("sh", "-c", "echo $$; cat"), Heard()) as socket:
         reader, writer = await asyncio.open_unix_connection(socket)

@@ -66,6 +66,18 @@ async def test_a_child_that_does_not_listen_is_ended_by_force() -> None:
     await child.stop(0.2)  # and again is nothing
 
 
+async def test_a_child_that_says_a_lot_at_its_end_is_not_ended_by_force() -> None:
+    child = await start("chatty")
+    await child.stop(30)
+    assert await child.ended() == 5
+
+
+async def test_a_child_that_says_things_without_end_is_ended_by_force() -> None:
+    child = await start("noisy")
+    await child.stop(0.2)
+    assert await child.ended() < 0
+
+
 def test_what_a_child_is_given_is_not_shown() -> None:
     assert "hidden" not in repr(Command("m", (), {"KEY": "hidden"}))
 
