@@ -2,10 +2,6 @@
 
 `ThreadPoolExecutor(1)` does the same through two futures and three locks; on the way of every chat, twice,
 the difference shows (36 against 53 microseconds a call).
-
-The thread is woken in the loop's next round, not at once. Two threads share one interpreter lock: woken at
-once, it would be in the way of a loop that is about to ask the model; a round later the loop has sent what it
-had to send, and the thread works while the loop waits for the answer.
 """
 
 from __future__ import annotations
@@ -24,7 +20,6 @@ class Worker:
     """Runs what it is given in the order in which it is given, also when nobody waits for it any more."""
 
     def __init__(self, name: str) -> None:
-        self._given: list[_Job] = []  # in this round of the loop
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -33,21 +28,13 @@ class Worker:
     def run(self, work: Callable[[], T]) -> asyncio.Future[T]:
         """The result of `work`, or what it raises."""
         future: asyncio.Future[T] = self._loop.create_future()
-        if not self._given:
-            self._loop.call_soon(self._hand_over)
-        self._given.append((work, future))
+        self._jobs.put((work, future))
         return future
 
     def stop(self) -> None:
         """Finish what was given so far, then end."""
-        self._hand_over()
         self._jobs.put(None)
         self._thread.join()
-
-    def _hand_over(self) -> None:
-        given, self._given = self._given, []
-        for job in given:
-            self._jobs.put(job)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
