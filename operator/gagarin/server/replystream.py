@@ -13,7 +13,7 @@ from collections.abc import Callable
 import aiohttp
 
 from gagarin.core.config import Timeouts
-from gagarin.server import wire
+from gagarin.server import textruns, wire
 from gagarin.server.sse import EventTooLong, Parser
 from gagarin.server.toolcalls import Assembly, Call, TooManyCalls
 from gagarin.server.upstream import Upstream
@@ -167,10 +167,11 @@ class ReplyStream:
         if wire.DONE in events:
             self._over = True
             events = events[: events.index(wire.DONE)]
-        if not events:
-            return []
+        if len(events) >= textruns.LEAST and (text := textruns.text(events)) is not None:
+            self._answers = self._answers or bool(text)
+            return [text] if text else []
         texts = []
-        for chunk in wire.chunks(events):
+        for chunk in wire.chunks(events) if events else ():
             if chunk.error is not None:
                 raise self._upstream.error("interrupted", "reported an error in the middle of its answer")
             if chunk.usage is not None:
