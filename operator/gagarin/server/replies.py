@@ -87,6 +87,16 @@ def streaming(content_type: str, headers: Mapping[str, str]) -> web.StreamRespon
     return web.StreamResponse(headers=named)
 
 
+def goes_at_once(request: web.Request, size: int) -> bool:
+    """Whether so many bytes can be written without waiting for the reader.
+
+    What may have to wait has to be shielded: aiohttp keeps a wait that was cancelled, and whoever waits next
+    for the same reader would be cancelled by it, such as the word that the answer's time is over.
+    """
+    transport = request.transport
+    return transport is None or transport.get_write_buffer_size() + size < AT_ONCE
+
+
 def keep_small(request: web.Request) -> None:
     """Bound what waits for a slow reader."""
     if request.transport is not None:
@@ -94,14 +104,8 @@ def keep_small(request: web.Request) -> None:
 
 
 async def send(request: web.Request, response: web.StreamResponse, data: bytes) -> None:
-    """Write a piece of an answer, and wait while its reader is slow. Raises `ConnectionError`.
-
-    What may have to wait is shielded: aiohttp keeps a wait that was cancelled, and whoever waits next for the
-    same reader would be cancelled by it, such as the word that the answer's time is over.
-    """
-    transport = request.transport
-    waiting = 0 if transport is None else transport.get_write_buffer_size()
-    if waiting + len(data) < AT_ONCE:
+    """Write a piece of an answer, and wait while its reader is slow. Raises `ConnectionError`."""
+    if goes_at_once(request, len(data)):
         await response.write(data)
     else:
         await asyncio.shield(_written(request, response, data))

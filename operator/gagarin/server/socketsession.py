@@ -26,7 +26,7 @@ from gagarin.server.chat import Chats
 from gagarin.server.history.store import StoredMessage
 from gagarin.server.metrics import Metrics
 from gagarin.server.observe import Trace, problem_of
-from gagarin.server.replies import end_of
+from gagarin.server.replies import end_of, goes_at_once
 from gagarin.server.turns import Question, ToolEvent
 from gagarin.serving.errors import Problem
 from gagarin.serving.logs import Log
@@ -122,7 +122,9 @@ class SocketSession:
 
     async def send(self, kind: str, **members: Any) -> None:
         """A frame of JSON."""
-        await self._socket.send_frame(_encode({"type": kind, **members}), WSMsgType.TEXT)
+        frame = _encode({"type": kind, **members})
+        sending = self._socket.send_frame(frame, WSMsgType.TEXT)
+        await (sending if goes_at_once(self._request, len(frame)) else asyncio.shield(sending))
 
     async def _read(self) -> None:
         await self.send("history", **self._history._asdict())

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
 from gagarin.core.config import Limits
-from gagarin.server import websocket
+from gagarin.server import replies, websocket
 from gagarin.server.socketsession import MAX_WAITING
 from tests.unit.server.auth.oracle import account
 from tests.unit.server.serving import Api, serving
@@ -69,6 +69,19 @@ async def frames(socket: ClientWebSocketResponse, last: str = "done") -> list[Fr
     while found[-1]["type"] != last:
         found.append(await frame(socket))
     return found
+
+
+async def waiting_for_reader(api: Api, size: int) -> int:
+    """Until so many bytes wait in the server for the one client that there is; how many they are."""
+    (session,) = api.made._sockets._sessions
+    transport = session._request.transport
+    assert transport is not None
+
+    async def waits() -> bool:
+        return transport.get_write_buffer_size() >= size
+
+    await until(waits, 20)
+    return transport.get_write_buffer_size()
 
 
 async def closed(socket: ClientWebSocketResponse) -> int | None:
@@ -389,6 +402,28 @@ async def test_a_slow_reader_slows_the_model_and_fills_no_memory(api: Api, upstr
         socket._response.connection.transport.resume_reading()  # type: ignore[union-attr]  # as above
         await frames(socket)
     assert written == 20_000_000
+
+
+async def test_who_cancels_without_reading_is_answered_the_next_time(api: Api, upstream: Upstream) -> None:
+    async def torrent(request: Any) -> Any:
+        response = await writing()(request)
+        while True:
+            await response.write(sse(piece("x" * 10_000)))
+
+    upstream.behaviours = [torrent, writing(sse(*[piece("y" * 10_000)] * 30), sse(FINISH, DONE))]
+    async with connected(api, max_msg_size=0) as socket:
+        await frame(socket)
+        socket._response.connection.transport.pause_reading()  # type: ignore[union-attr]  # a reader that does not
+        await socket.send_str("Hello")
+        waiting = await waiting_for_reader(api, replies.WRITE_BUFFER)
+        await socket.send_str('{"type": "cancel"}')
+        await upstream.abandoned.wait()
+        await socket.send_str("Again")
+        await waiting_for_reader(api, waiting + 10_000)
+        socket._response.connection.transport.resume_reading()  # type: ignore[union-attr]  # as above
+        await frames(socket, "cancelled")
+        answer = await frames(socket)
+    assert sum(len(each.get("text", "")) for each in answer) == 300_000
 
 
 async def test_a_peer_that_says_nothing_is_given_up(
