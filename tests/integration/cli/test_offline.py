@@ -23,10 +23,9 @@ def gagarin(*arguments: str | Path, stdin: str = "", **variables: str) -> subpro
     )
 
 
-def test_every_example_has_nothing_to_complain_about() -> None:
-    for folder in sorted((ROOT / "examples").iterdir()):
-        done = gagarin("lint", "-f", folder)
-        assert (done.returncode, done.stdout, done.stderr) == (0, "nothing to complain about\n", ""), folder
+def test_the_quickstart_has_nothing_to_complain_about() -> None:
+    done = gagarin("lint", "-f", QUICKSTART)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "nothing to complain about\n", "")
 
 
 BROKEN = (QUICKSTART / "4-agent.yaml").read_text().replace("prompt:", "promt:")
