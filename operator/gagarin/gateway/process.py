@@ -21,7 +21,7 @@ from gagarin.gateway.spans import SERVICE
 from gagarin.kube.client import KubeClient
 from gagarin.kube.endpoint import Endpoint, from_kubeconfig, in_cluster
 from gagarin.kube.errors import EndpointError
-from gagarin.serving import ops
+from gagarin.serving import connections, ops
 from gagarin.serving.certificate import Certificate
 from gagarin.serving.errors import StartError
 from gagarin.serving.logs import Log
@@ -85,7 +85,13 @@ def pod_session(ca_file: Path | None) -> aiohttp.ClientSession:
 
 async def _listening(app: web.Application, seconds: float, stack: AsyncExitStack) -> web.AppRunner:
     """A runner that gives answers under way these seconds when it ends."""
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=seconds)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        logger=connections.quiet_logger(),
+        handler_cancellation=True,
+        shutdown_timeout=seconds,
+    )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     return runner
@@ -104,8 +110,9 @@ def _context(settings: Settings, log: Log, stack: AsyncExitStack) -> ssl.SSLCont
 async def _listen(runner: web.AppRunner, host: str, port: int, context: ssl.SSLContext | None = None) -> int:
     """Begin to listen; the port, which is another one than 0. Raises `StartError`."""
     try:
-        await web.TCPSite(runner, host, port, ssl_context=context).start()
+        listening = connections.listening(host, port)
     except OSError as error:
         raise StartError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    await web.SockSite(runner, listening, ssl_context=context, backlog=connections.BACKLOG).start()
     taken: int = runner.addresses[0][1]
     return taken

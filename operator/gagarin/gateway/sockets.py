@@ -20,13 +20,12 @@ from gagarin.gateway.destinations import Destination, Destinations
 from gagarin.gateway.metrics import Metrics
 from gagarin.gateway.relay import CONNECT_SECONDS
 from gagarin.gateway.spans import pod_call
+from gagarin.serving.connections import CLOSE_SECONDS, close_socket
 from gagarin.serving.errors import Problem
-from gagarin.serving.problems import upgrade_needed
-from gagarin.serving.subprotocols import PROTOCOL, offered_token
+from gagarin.serving.subprotocols import PROTOCOL, check_handshake, offered_token
 from gagarin.serving.tracing import Tracing
 
 PING_SECONDS = 20.0
-CLOSE_SECONDS = 5.0
 MAX_FROM_POD = 64 * 1024 * 1024  # a history comes in one message
 NORMAL, GOING_AWAY, BROKEN, EXPIRED = 1000, 1012, 1011, 4401
 # "No code" and "no closing at all": codes that no close frame has (RFC 6455, section 7.4.1).
@@ -56,7 +55,7 @@ class Sockets:
         self._metrics = metrics
         self._tracing = tracing
         self._now = now
-        self._open: set[web.WebSocketResponse] = set()
+        self._open: dict[web.WebSocketResponse, web.Request] = {}
 
     async def open(self, request: web.Request) -> web.StreamResponse:
         """GET /instances/{id}/ws."""
@@ -69,13 +68,12 @@ class Sockets:
             compress=False,
             max_msg_size=self._max_bytes,
         )
-        if not socket.can_prepare(request):
-            raise upgrade_needed()
+        check_handshake(socket, request)
         with self._metrics.relays.track_inprogress(), pod_call(self._tracing, "GET", destination):
             pod = await self._connected(request, destination)
             try:
                 await socket.prepare(request)
-                await self._joined(socket, pod, authorization)
+                await self._joined(request, socket, pod, authorization)
             finally:
                 await pod.close()
         return socket
@@ -83,7 +81,8 @@ class Sockets:
     async def close(self) -> None:
         """End all of them; their clients connect again, somewhere else."""
         closing = [
-            socket.close(code=GOING_AWAY, message=b"the gateway is going away") for socket in self._open
+            close_socket(request, socket, GOING_AWAY, "the gateway is going away")
+            for socket, request in self._open.items()
         ]
         await asyncio.gather(*closing)
 
@@ -113,10 +112,14 @@ class Sockets:
         return problems.socket_refused(status, destination.name)
 
     async def _joined(
-        self, socket: web.WebSocketResponse, pod: aiohttp.ClientWebSocketResponse, authorization: str
+        self,
+        request: web.Request,
+        socket: web.WebSocketResponse,
+        pod: aiohttp.ClientWebSocketResponse,
+        authorization: str,
     ) -> None:
         """Until either side ends, or the caller's token does."""
-        self._open.add(socket)
+        self._open[socket] = request
         ways = [asyncio.create_task(_passed(socket, pod)), asyncio.create_task(_passed(pod, socket))]
         left = expiry(authorization) - self._now()
         try:
@@ -124,11 +127,10 @@ class Sockets:
                 ways, timeout=min(left, 1e8) if left > 0 else 0, return_when=asyncio.FIRST_COMPLETED
             )
             if not done:
-                await socket.close(
-                    code=EXPIRED, message=b"the token has expired; connect again with a new one"
-                )
+                reason = "the token has expired; connect again with a new one"
+                await close_socket(request, socket, EXPIRED, reason)
         finally:
-            self._open.discard(socket)
+            del self._open[socket]
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)

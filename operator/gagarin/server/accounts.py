@@ -141,6 +141,10 @@ class Accounts:
         self._writing = None
 
     async def _write(self) -> None:
+        """Whoever waits for it may go; what is pending is others' as well."""
+        await asyncio.shield(self._written())
+
+    async def _written(self) -> None:
         async with self._one_at_a_time:
             rows, self._pending = self._pending, {}
             if not rows:

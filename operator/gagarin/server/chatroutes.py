@@ -136,12 +136,8 @@ class ChatRoutes:
     async def _question(self, request: web.Request, caller: Caller) -> Question:
         text = await self._admission.body(request, self._admission.max_bytes)
         asked = body.question(text, self._admission.max_chars)
+        repeated, origin = requestheaders.idempotency(request, text), requestheaders.origin(request)
         if asked.conversation is not None:
             request[TRACE].conversation = asked.conversation[:64]
             self._streams.give_up(caller.owner, asked.conversation)
-        return Question(
-            asked.input,
-            asked.conversation,
-            requestheaders.idempotency(request, text),
-            requestheaders.origin(request),
-        )
+        return Question(asked.input, asked.conversation, repeated, origin)

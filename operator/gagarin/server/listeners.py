@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import ssl
 from collections.abc import Callable
 
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import Handler
 
+from gagarin.serving import connections
 from gagarin.serving.errors import StartError
 
 CUT_SECONDS = 0.5  # what a handler gets to end after it was cut off
 # Of each connection: what one slow reader or one eager writer can make the kernel and this process hold.
 SEND_BUFFER = 32 * 1024
 READ_BUFFER = 64 * 1024
-BACKLOG = 1024
 
 
 class Listener:
@@ -33,7 +31,7 @@ class Listener:
         self._runner = web.AppRunner(
             app,
             access_log=None,
-            logger=_quiet(),
+            logger=connections.quiet_logger(),
             handler_cancellation=True,
             shutdown_timeout=CUT_SECONDS,
             read_bufsize=READ_BUFFER,
@@ -43,10 +41,10 @@ class Listener:
         """Begin to listen; the port, which is another one than 0. Raises `StartError`."""
         await self._runner.setup()
         try:
-            listening = _listening(host, port)
+            listening = _bounded(host, port)
         except OSError as error:
             raise StartError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
-        await web.SockSite(self._runner, listening, ssl_context=tls, backlog=BACKLOG).start()
+        await web.SockSite(self._runner, listening, ssl_context=tls, backlog=connections.BACKLOG).start()
         taken: int = listening.getsockname()[1]
         return taken
 
@@ -90,21 +88,9 @@ class Listener:
                 self._idle.set()
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _bounded(host: str, port: int) -> socket.socket:
     """A socket whose connections inherit its send buffer: left alone, the kernel lets that of a slow reader
     grow to megabytes."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    made = connections.listening(host, port)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     return made
-
-
-def _quiet() -> logging.Logger:
-    """What clients send that is no HTTP is their affair, and is not quoted: a header may hold a token."""
-    logger = logging.getLogger("gagarin.http")
-    logger.addFilter(_without_bad_requests)
-    return logger
-
-
-def _without_bad_requests(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

@@ -98,14 +98,12 @@ class LiveStream(EventWriter):
         if missed is None:
             raise problems.events_gone(f"{self.name}.{number}")
         self._replace()
-        await connection.begin(self.conversation)
-        while missed:
-            number = self.last
-            await connection.write(missed)
-            if (missed := self.recording.after(number)) is None:
-                raise ConnectionResetError("the stream went on faster than it was read")
-        self._replace()
-        self._attach(connection)
+        self._streams.goes_on(self)  # catching up may take longer than nobody is waited for
+        try:
+            await self._catch_up(connection, missed)
+        finally:
+            if self._connection is None:
+                self._streams.abandoned(self)
 
     async def end(self, answered: Answered, conversation: str | None) -> None:
         """The last events."""
@@ -129,6 +127,16 @@ class LiveStream(EventWriter):
         if self._connection is not None:
             self._connection.heartbeat.stop()
             self._connection = None
+
+    async def _catch_up(self, connection: _Connection, missed: bytes | None) -> None:
+        await connection.begin(self.conversation)
+        while missed:
+            number = self.last
+            await connection.write(missed)
+            if (missed := self.recording.after(number)) is None:
+                raise ConnectionResetError("the stream went on faster than it was read")
+        self._replace()
+        self._attach(connection)
 
     def _attach(self, connection: _Connection) -> None:
         if self._streams.goes_on(self):

@@ -28,6 +28,7 @@ from gagarin.server.metrics import Metrics
 from gagarin.server.observe import Trace, problem_of
 from gagarin.server.replies import end_of, goes_at_once
 from gagarin.server.turns import Question, ToolEvent
+from gagarin.serving.connections import close_socket
 from gagarin.serving.errors import Problem
 from gagarin.serving.logs import Log
 from gagarin.serving.problems import problem_document
@@ -168,7 +169,7 @@ class SocketSession:
             else:
                 self._wake.clear()
                 await self._wake.wait()
-        await self._socket.close(code=self._close.code, message=self._close.reason.encode())
+        await close_socket(self._request, self._socket, *self._close)
 
     async def _answer(self, text: str) -> None:
         """Answer one question, unless it is cancelled; whatever comes of it, the next one can be answered."""

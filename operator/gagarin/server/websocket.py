@@ -23,12 +23,11 @@ from gagarin.server.metrics import Metrics
 from gagarin.server.observe import TRACE
 from gagarin.server.openapi import Answer, Operation, Parameter, Route
 from gagarin.server.socketsession import GOING_AWAY, History, Room, SocketSession
+from gagarin.serving.connections import CLOSE_SECONDS
 from gagarin.serving.logs import Log
-from gagarin.serving.problems import upgrade_needed
-from gagarin.serving.subprotocols import BEARER, PROTOCOL, offered_token
+from gagarin.serving.subprotocols import BEARER, PROTOCOL, check_handshake, offered_token
 
 PING_SECONDS = 20.0  # and half of it for the answer
-CLOSE_SECONDS = 5.0  # for the other side to agree to the end
 HISTORY_TURNS = 100
 _CONVERSATION = Parameter("conversation", "query", "The id of one of the caller's", {"type": "string"})
 
@@ -71,8 +70,7 @@ class Sockets:
             max_msg_size=self._admission.max_bytes,
             writer_limit=replies.WRITE_BUFFER,
         )
-        if not socket.can_prepare(request):
-            raise upgrade_needed()
+        check_handshake(socket, request)
         socket.headers.update(self._admission.headers)
         replies.keep_small(request)
         await socket.prepare(request)

@@ -1,4 +1,6 @@
-"""A bearer token among the subprotocols of a WebSocket: a browser's page cannot send headers with one."""
+"""How a WebSocket is asked for: the handshake, and a bearer token among its subprotocols, because a browser's
+page cannot send headers with one.
+"""
 
 from __future__ import annotations
 
@@ -22,3 +24,10 @@ def offered_token(request: web.Request) -> str | None:
         what = f"offer `{PROTOCOL}`, and with it at most one `{BEARER}TOKEN`"
         raise problems.invalid_header("Sec-WebSocket-Protocol", what)
     return tokens[0] if tokens else None
+
+
+def check_handshake(socket: web.WebSocketResponse, request: web.Request) -> None:
+    """Raises `Problem` 426 for what is no handshake. aiohttp has no word for a key that is not ASCII."""
+    key = request.headers.get(hdrs.SEC_WEBSOCKET_KEY, "")
+    if not (key.isascii() and socket.can_prepare(request)):
+        raise problems.upgrade_needed()

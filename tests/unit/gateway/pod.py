@@ -23,7 +23,8 @@ class Asked(NamedTuple):
 
 class Pod(Listening):
     """`status` other than 200 is a problem document for every request. A stream sends `pieces`; then it
-    waits for `go_on`, if `waiting`, or breaks off, if `breaking`. A socket sends back what it gets."""
+    waits for `go_on`, if `waiting`, or breaks off, if `breaking`. A socket says `much` first, in pieces of
+    10 kB; then it sends back what it gets."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,6 +33,7 @@ class Pod(Listening):
         self.pieces: list[str] = ["Hel", "lo"]
         self.waiting = False
         self.breaking = False
+        self.much = 0
         self.go_on = asyncio.Event()
         self.gone = asyncio.Event()
         self.close_code: int | None = None
@@ -89,6 +91,8 @@ class Pod(Listening):
         await socket.send_str('{"type":"history"}')
         if self.closing:
             await socket.close(code=self.closing)
+        for _ in range(self.much // 10_000):
+            await socket.send_str("x" * 10_000)
         async for message in socket:
             await socket.send_str(f"you said {message.data}")
         self.close_code = socket.close_code

@@ -12,9 +12,11 @@ import msgspec
 import pytest
 
 from gagarin.gateway.sockets import expiry
+from gagarin.serving import connections
 from tests.unit.gateway.apiserver import ApiServer, user
 from tests.unit.gateway.conftest import Serving, Start
 from tests.unit.gateway.pod import Pod
+from tests.unit.server.waiting import until
 
 WS = "/instances/helper/ws"
 ALICE = {"Authorization": "Bearer alice"}
@@ -93,8 +95,10 @@ async def test_no_pod_that_answers_is_a_503(gateway: Serving, pod: Pod, http: ai
 
 
 async def test_without_a_handshake_it_is_a_426(gateway: Serving, pod: Pod) -> None:
-    status, problem = await gateway.call("GET", WS)
-    assert (status, problem["type"].rpartition("/")[2]) == (426, "upgrade-needed")
+    odd = {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "\u00e9"}
+    for headers in ({}, {"Connection": "Upgrade", "Upgrade": "websocket", **odd}):
+        status, problem = await gateway.call("GET", WS, headers=headers)
+        assert (status, problem["type"].rpartition("/")[2]) == (426, "upgrade-needed")
     assert not pod.asked
 
 
@@ -132,6 +136,25 @@ async def test_a_socket_ends_when_the_callers_token_does(
     async with opened(http, gateway, headers={"Authorization": f"Bearer {token}"}) as socket:
         await socket.receive_str()
         assert (await socket.receive(timeout=5)).data == 4401
+
+
+async def test_a_reader_that_reads_nothing_does_not_outlive_its_token(
+    gateway: Serving, api: ApiServer, pod: Pod, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "CLOSE_SECONDS", 0.05)
+    pod.much = 20_000_000
+    token = jwt(time.time() + 1)
+    api.users[token] = user("alice")
+    async with opened(http, gateway, headers={"Authorization": f"Bearer {token}"}) as socket:
+        await socket.receive_str()
+        socket._response.connection.transport.pause_reading()
+
+        async def let_go() -> bool:
+            assert gateway._runner is not None
+            server = gateway._runner.server
+            return server is not None and not server.connections
+
+        await until(let_go, 10)
 
 
 async def test_a_gateway_that_goes_away_tells_its_sockets(

@@ -95,6 +95,26 @@ async def test_what_is_being_written_is_waited_for() -> None:
     await closing
 
 
+@pytest.mark.parametrize("delay", [0.0, 3600.0])
+async def test_one_who_goes_while_it_is_written_takes_nothing_of_it_along(delay: float) -> None:
+    ledger = Ledger()
+    made = Accounts(ledger, quiet(), delay=delay)
+    ledger.gate = asyncio.Event()
+
+    async def answered() -> None:
+        await made.add(BORIS, spent())  # written at once, or by the next one who wants to know
+        await made.usage(ANNA, 1)
+
+    going = asyncio.create_task(answered())
+    await until(lambda: _is(bool(ledger.waiting)))
+    going.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await going
+    ledger.gate.set()
+    assert [line.chats for line in await made.usage(BORIS, 1)] == [1]
+    await made.close()
+
+
 async def _is(fact: bool) -> bool:
     return fact
 

@@ -148,6 +148,18 @@ async def test_what_is_no_http_is_refused_and_not_quoted_in_the_log(
     await slow.listener.drain(0)
 
 
+async def test_a_body_that_cannot_be_unpacked_is_not_a_line_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    slow = Slow()
+    slow.proceed.set()
+    port = await slow.listener.listen("127.0.0.1", 0)
+    head = b"GET / HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 6\r\n\r\n"
+    assert (await raw(port, head + b"s3cret")).startswith(b"HTTP/1.1 200")
+    await slow.listener.drain(1)
+    assert not caplog.records
+
+
 async def test_several_requests_come_over_one_connection() -> None:
     slow = Slow()
     port = await slow.listener.listen("127.0.0.1", 0)

@@ -5,7 +5,9 @@ behind.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from gagarin.server import recording, resume
+from gagarin.server import listeners, recording, resume
 from gagarin.server.resume import Streams
 from tests.unit.server.serving import Api, Waits, serving
 from tests.unit.server.upstream import DONE, FINISH, USED, Upstream, piece, silent, sse, writing
@@ -236,6 +238,17 @@ async def test_a_conversation_that_goes_on_does_not_wait_for_an_answer_that_nobo
     assert upstream.abandoned.is_set()
 
 
+async def test_a_question_that_is_refused_gives_no_answer_up(api: Api, upstream: Upstream) -> None:
+    _, answer = await api.call("POST", "/chat", {"input": "Hello"})
+    in_two_parts(upstream)
+    event = await broken_off(api, conversation=answer["conversation"])
+    body = {"input": "Never mind", "conversation": answer["conversation"]}
+    assert (await api.call("POST", "/chat", body, headers={"Idempotency-Key": "\u00e9"}))[0] == 400
+    going_on = asyncio.create_task(resumed(api, event))
+    upstream.proceed.set()
+    assert "event: done" in (await going_on)[1]
+
+
 async def test_while_nobody_reads_the_model_waits_instead_of_events_being_lost(
     api: Api, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,6 +281,44 @@ async def test_while_nobody_reads_the_model_waits_instead_of_events_being_lost(
     assert (status, ids(text)) == (200, list(range(2, live.last + 1)))
     assert told(text) == "".join(texts)
     assert live.recording.size <= 20_000
+
+
+async def test_a_reader_that_takes_its_time_to_catch_up_is_not_taken_for_nobody(
+    upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listeners, "SEND_BUFFER", 4096)
+    words = [piece("x" * 1000)] * 40
+    upstream.behaviours = [writing(sse(piece("first ")), *map(sse, words), hold=upstream.proceed)]
+    async with serving(upstream, tmp_path) as api:
+        event = await broken_off(api)
+        streams = streams_of(api)
+        (live,) = streams._unread
+
+        async def much() -> bool:
+            return live.recording.size > 30_000
+
+        async def catching_up() -> bool:
+            server = api.listener._runner.server
+            return server is not None and any(each.writing_paused for each in server.connections)
+
+        async def nobody() -> bool:
+            return streams._unread == {live}
+
+        await until(much)
+        with closing(socket.socket()) as reader:
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            reader.connect(("127.0.0.1", int(api.url.rpartition(":")[2])))
+            head = [f"{name}: {text}" for name, text in api.headers(**{"Last-Event-ID": event}).items()]
+            reader.sendall("\r\n".join(["GET /stream HTTP/1.1", "Host: test", *head, "", ""]).encode())
+            await until(catching_up)
+            assert not await nobody()
+            assert live.timer is not None
+            assert live.timer.cancelled()
+        await until(nobody)
+        going_on = asyncio.create_task(resumed(api, event))
+        upstream.proceed.set()
+        status, text = await going_on
+    assert (status, ids(text)) == (200, list(range(2, live.last + 1)))
 
 
 async def test_a_reader_that_missed_too_much_is_told_so(

@@ -12,11 +12,12 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
-from aiohttp import ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientWebSocketResponse, WSMsgType, web
 
 from gagarin.core.config import Limits
 from gagarin.server import replies, websocket
 from gagarin.server.socketsession import MAX_WAITING
+from gagarin.serving import connections
 from tests.unit.server.auth.oracle import account
 from tests.unit.server.serving import Api, serving
 from tests.unit.server.test_app import BrokenStore
@@ -69,6 +70,13 @@ async def frames(socket: ClientWebSocketResponse, last: str = "done") -> list[Fr
     while found[-1]["type"] != last:
         found.append(await frame(socket))
     return found
+
+
+async def endless(request: web.Request) -> web.StreamResponse:
+    """An answer without an end."""
+    response = await writing()(request)
+    while True:
+        await response.write(sse(piece("x" * 10_000)))
 
 
 async def waiting_for_reader(api: Api, size: int) -> int:
@@ -190,8 +198,17 @@ async def test_somebody_else_s_conversation_is_unknown(api: Api) -> None:
     assert await refused(api, path, headers=api.headers("other")) == 404
 
 
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket"}
+
+
 @pytest.mark.parametrize(
-    "headers", [{}, {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "12"}]
+    "headers",
+    [
+        {},
+        {**UPGRADE, "Sec-WebSocket-Version": "12"},
+        {**UPGRADE, "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "short"},
+        {**UPGRADE, "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "\u00e9"},
+    ],
 )
 async def test_what_is_no_handshake_is_told_what_one_is(api: Api, headers: dict[str, str]) -> None:
     async with api.session.get(f"{api.url}/ws", headers=api.headers(**headers)) as response:
@@ -326,6 +343,26 @@ async def test_a_socket_is_closed_when_its_token_expires(api: Api, upstream: Ups
         assert await closed(idle) == 4401
 
 
+async def test_a_reader_that_reads_nothing_does_not_outlive_its_token(
+    api: Api, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "CLOSE_SECONDS", 0.05)
+    upstream.behaviours = [endless]
+    headers = {"Authorization": f"Bearer {api.oracle.issuer.token(exp=time.time() + 1)}"}
+    async with connected(api, headers=headers) as socket:
+        await frame(socket)
+        socket._response.connection.transport.pause_reading()  # type: ignore[union-attr]  # a reader that does not
+        await socket.send_str("Hello")
+        await waiting_for_reader(api, replies.WRITE_BUFFER)
+
+        async def let_go() -> bool:
+            server = api.listener._runner.server
+            return server is not None and not server.connections and not api.made._sockets._sessions
+
+        await until(let_go, 10)
+    assert upstream.abandoned.is_set()
+
+
 async def test_one_who_may_no_longer_is_let_go(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     async with connected(api) as socket:
         await frame(socket)
@@ -405,12 +442,7 @@ async def test_a_slow_reader_slows_the_model_and_fills_no_memory(api: Api, upstr
 
 
 async def test_who_cancels_without_reading_is_answered_the_next_time(api: Api, upstream: Upstream) -> None:
-    async def torrent(request: Any) -> Any:
-        response = await writing()(request)
-        while True:
-            await response.write(sse(piece("x" * 10_000)))
-
-    upstream.behaviours = [torrent, writing(sse(*[piece("y" * 10_000)] * 30), sse(FINISH, DONE))]
+    upstream.behaviours = [endless, writing(sse(*[piece("y" * 10_000)] * 30), sse(FINISH, DONE))]
     async with connected(api, max_msg_size=0) as socket:
         await frame(socket)
         socket._response.connection.transport.pause_reading()  # type: ignore[union-attr]  # a reader that does not

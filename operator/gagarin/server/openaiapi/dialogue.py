@@ -27,6 +27,7 @@ OWN_TOOLS = "the agent has its own tools, which are the Agent's to configure; th
 _CONTEXT_ROLES = ("system", "developer")
 _ROLES = ("user", "assistant", *_CONTEXT_ROLES)
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TEXT_PARTS = {"text", "input_text", "output_text", "refusal"}
 
 
@@ -97,8 +98,9 @@ def refuse(request: msgspec.Struct, limited: Mapping[str, Only]) -> None:
 
 
 def ignored(text: bytes, request: msgspec.Struct) -> dict[str, str]:
-    """The response header that names the fields of a request that were left aside."""
-    given = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    """The response header that names the fields of a request that were left aside. Raises `Problem` 400 for
+    a name that is not UTF-8: whoever reads only known fields passes over it."""
+    given = body.decoded(_fields_decoder, text)
     heeded = request.__struct_fields__
     names = [name for name, value in given.items() if name not in heeded and bytes(value) != b"null"]
     named = [name for name in names if _FIELD.fullmatch(name)][:MAX_IGNORED]

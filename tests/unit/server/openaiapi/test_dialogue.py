@@ -182,6 +182,14 @@ def test_names_that_are_no_names_do_not_get_into_a_header() -> None:
     assert named == [f"f{number}" for number in range(dialogue.MAX_IGNORED)]
 
 
+def test_a_name_that_is_not_utf_8_is_the_client_s_mistake() -> None:
+    text = msgspec.json.encode(COMPLETION)[:-1] + b',"\xff":1}'
+    asked = body.decoded(msgspec.json.Decoder(CompletionRequest), text)
+    with pytest.raises(Problem) as caught:
+        dialogue.ignored(text, asked)
+    assert caught.value.status == 400
+
+
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
