@@ -3,6 +3,7 @@
 Rendering needs no cluster; the oldest supported Kubernetes is named where helm would ask one.
 """
 
+import copy
 import functools
 import json
 import shutil
@@ -42,8 +43,8 @@ def template(
 
 
 def render(chart: str = "gagarin", *, values: Object | None = None, release: str = "gagarin") -> list[Object]:
-    """The objects of a chart. An AssertionError says what helm said when it refuses."""
-    return list(_rendered(chart, release, json.dumps(values or {})))
+    """The objects of a chart, a copy of them. An AssertionError has what helm said when it refuses."""
+    return copy.deepcopy(list(_rendered(chart, release, json.dumps(values or {}))))
 
 
 @functools.cache
