@@ -109,10 +109,7 @@ def _context(settings: Settings, log: Log, stack: AsyncExitStack) -> ssl.SSLCont
 
 async def _listen(runner: web.AppRunner, host: str, port: int, context: ssl.SSLContext | None = None) -> int:
     """Begin to listen; the port, which is another one than 0. Raises `StartError`."""
-    try:
-        listening = connections.listening(host, port)
-    except OSError as error:
-        raise StartError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    listening = connections.listening(host, port)
     await web.SockSite(runner, listening, ssl_context=context, backlog=connections.BACKLOG).start()
     taken: int = runner.addresses[0][1]
     return taken

@@ -11,7 +11,6 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gagarin.serving import connections
-from gagarin.serving.errors import StartError
 
 CUT_SECONDS = 0.5  # what a handler gets to end after it was cut off
 # Of each connection: what one slow reader or one eager writer can make the kernel and this process hold.
@@ -40,10 +39,7 @@ class Listener:
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Begin to listen; the port, which is another one than 0. Raises `StartError`."""
         await self._runner.setup()
-        try:
-            listening = _bounded(host, port)
-        except OSError as error:
-            raise StartError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+        listening = _bounded(host, port)
         await web.SockSite(self._runner, listening, ssl_context=tls, backlog=connections.BACKLOG).start()
         taken: int = listening.getsockname()[1]
         return taken

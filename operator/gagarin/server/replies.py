@@ -20,6 +20,7 @@ from gagarin.server.turns import ToolEvent
 from gagarin.server.wire import Usage
 from gagarin.serving.errors import Problem
 from gagarin.serving.problems import problem_document
+from gagarin.serving.requests import hang_up
 
 CONVERSATION_HEADER = "Gagarin-Conversation"
 # What may wait in this process for one slow reader, beside the kernel's buffer; then the model waits too.
@@ -114,12 +115,6 @@ async def send(request: web.Request, response: web.StreamResponse, data: bytes) 
 async def _written(request: web.Request, response: web.StreamResponse, data: bytes) -> None:
     await response.write(data)
     await request.writer.drain()
-
-
-def hang_up(request: web.Request) -> None:
-    """End its connection at once, and what waits in it."""
-    if request.transport is not None:
-        request.transport.abort()
 
 
 class EventWriter:

@@ -26,6 +26,7 @@ from gagarin.server.heartbeat import Heartbeat
 from gagarin.server.observe import TRACE
 from gagarin.server.recording import STREAM_BYTES, Recording
 from gagarin.server.replies import CONVERSATION_HEADER, EventWriter
+from gagarin.serving.requests import hang_up
 
 UNREAD_BYTES = STREAM_BYTES // 2  # written while nobody reads; then the model waits
 TOTAL_BYTES = 16 * 1024 * 1024  # held of all streams together
@@ -55,7 +56,7 @@ class _Connection:
 
     def cut(self) -> None:
         """End it at once."""
-        replies.hang_up(self.request)
+        hang_up(self.request)
 
 
 class LiveStream(EventWriter):

@@ -15,6 +15,9 @@ import sys
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
+from gagarin.serving.errors import StartError
+from gagarin.serving.requests import hang_up
+
 UNREAD_SECONDS = 120.0  # with something to be read, and no room for it, or no sign of life
 CLOSE_SECONDS = 5.0  # for the other side of a WebSocket to take its end, and to agree to it
 BACKLOG = 1024
@@ -22,11 +25,14 @@ BACKLOG = 1024
 
 def listening(host: str, port: int) -> socket.socket:
     """A socket whose connections end when nothing is taken from them for `UNREAD_SECONDS`. Raises
-    `OSError`."""
+    `StartError`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    if sys.platform == "linux":
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_SECONDS * 1000))
+    try:
+        made = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        if sys.platform == "linux":
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_SECONDS * 1000))
+    except OSError as error:
+        raise StartError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
     return made
 
 
@@ -34,8 +40,8 @@ async def close_socket(request: web.Request, socket: web.WebSocketResponse, code
     """Say why a WebSocket ends. Who does not take even that within `CLOSE_SECONDS` is hung up on."""
     closing = asyncio.create_task(socket.close(code=code, message=reason.encode()))
     await asyncio.wait([closing], timeout=CLOSE_SECONDS)
-    if (not closing.done() or closing.cancelled()) and request.transport is not None:
-        request.transport.abort()
+    if not closing.done() or closing.cancelled():
+        hang_up(request)
 
 
 def quiet_logger() -> logging.Logger:

@@ -27,8 +27,13 @@ def problem_of_router(error: Exception, request: web.Request) -> Problem | None:
     return None
 
 
-def cut(request: web.Request) -> NoReturn:
-    """Part of an answer is out: an error can no longer be told, but a broken answer must not look whole."""
+def hang_up(request: web.Request) -> None:
+    """End its connection at once, and what waits in it."""
     if request.transport is not None:
         request.transport.abort()
+
+
+def cut(request: web.Request) -> NoReturn:
+    """Part of an answer is out: an error can no longer be told, but a broken answer must not look whole."""
+    hang_up(request)
     raise ConnectionResetError("the answer broke off")

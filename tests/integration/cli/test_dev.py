@@ -16,19 +16,11 @@ import pytest
 
 from gagarin.cli.dev.ports import any_free
 from tests.integration.cli.dev import Dev, is_alive, running
+from tests.unit.cli.dev.manifests import AGENT, API
 from tests.unit.server.certificates import self_signed
 
 ROOT = Path(__file__).resolve().parents[3]
 QUICKSTART = ROOT / "examples/quickstart"
-API = "apiVersion: gagarin.fyodorov.ai/v1alpha1"
-AGENT = f"""\
-{API}
-kind: Agent
-metadata: {{name: greeter}}
-spec:
-  prompt: Be brief.
-  model: {{providerRef: {{name: models}}, name: small}}
-"""
 INSTANCE = f"""\
 {API}
 kind: Instance

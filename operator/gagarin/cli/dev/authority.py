@@ -19,9 +19,10 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
-from gagarin.cli.dev.rbac import Request, groups_of, is_allowed
+from gagarin.cli.dev.rbac import Request, is_allowed
 from gagarin.core.objects import Key, ObjectMap
 from gagarin.kube.reviews import SubjectAccessReviewSpec
+from gagarin.kube.serviceaccounts import groups_of, user_of
 
 ISSUER = "https://gagarin-dev.localhost"
 DEVELOPER = "developer"
@@ -83,7 +84,7 @@ class Authority:
         }
         claims = {
             "iss": ISSUER,
-            "sub": f"system:serviceaccount:{namespace}:{account}",
+            "sub": user_of(namespace, account),
             "aud": list(audiences),
             "iat": now,
             "nbf": now,
@@ -152,7 +153,7 @@ class Authority:
 
     def _allows(self, spec: SubjectAccessReviewSpec) -> bool:
         asked = spec.resource_attributes
-        if spec.user == f"system:serviceaccount:{asked.namespace}:{DEVELOPER}":
+        if spec.user == user_of(asked.namespace, DEVELOPER):
             return asked.verb != "impersonate"
         resource = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
         return is_allowed(

@@ -26,20 +26,22 @@ from gagarin.cli.dev.offline import (
     served,
     without_cluster,
 )
-from gagarin.cli.dev.rbac import Request, groups_of, is_allowed
+from gagarin.cli.dev.rbac import Request, is_allowed
 from gagarin.cli.dev.variables import Filled, Variables, filled_in
 from gagarin.cli.findings import Finding
 from gagarin.cli.lint import lint
 from gagarin.cli.manifests import Manifest, Reading
 from gagarin.cli.settings import DEFAULT_IMAGE
 from gagarin.core import config
-from gagarin.core.objects import Key, Object, ObjectMap
+from gagarin.core.objects import Key, Object, ObjectMap, key_of
 from gagarin.core.podtemplate import service_account
 from gagarin.core.policy import Policy
 from gagarin.core.render import RenderSettings, render, revision_of
 from gagarin.core.resolve import resolve
 from gagarin.core.resolved import Resolved, Sidecar
 from gagarin.core.secretvalues import value_of
+from gagarin.kube.resources import GROUP
+from gagarin.kube.serviceaccounts import groups_of, user_of
 
 # Whatever a cluster may be told to allow is allowed here.
 POLICY = Policy(token_review=True)
@@ -150,17 +152,12 @@ def _called(resolved: Resolved) -> Iterator[Key]:
 def _with(reading: Reading, offline: Offline) -> Reading:
     """The same files with what is there in place of something else, for the findings."""
     known = [
-        replace(each, item=offline.objects[key]) if (key := _key(each)) in offline.objects else each
+        replace(each, item=offline.objects[key]) if (key := key_of(each.item)) in offline.objects else each
         for each in reading.manifests
     ]
-    added = offline.objects.keys() - {_key(each) for each in known}
+    added = offline.objects.keys() - {key_of(each.item) for each in known}
     nowhere = yaml.ScalarNode("tag:yaml.org,2002:null", "", yaml.Mark("", 0, 0, 0, "", 0))
     return Reading([*known, *(Manifest(offline.objects[key], "", nowhere) for key in sorted(added))])
-
-
-def _key(manifest: Manifest) -> Key:
-    metadata = manifest.item["metadata"]
-    return Key(manifest.item["kind"], metadata.get("namespace", ""), metadata["name"])
 
 
 def _server(key: Key, resolved: Resolved, told: config.Config, offline: Offline) -> Server:
@@ -253,13 +250,12 @@ def _notes(
 def _about_peer(server: Server, peer: Key, runs: bool, objects: ObjectMap) -> Iterator[str]:
     if not runs:
         yield f"{server.key} calls {peer}, which does not run"
-    user = f"system:serviceaccount:{server.key.namespace}:{server.account}"
     asked = Request(
-        user=user,
+        user=user_of(server.key.namespace, server.account),
         groups=groups_of(server.key.namespace),
         namespace=peer.namespace,
         verb="create",
-        group="gagarin.fyodorov.ai",
+        group=GROUP,
         resource="instances/chat",
         name=peer.name,
     )

@@ -12,14 +12,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from gagarin.core.objects import Object
+from gagarin.kube.resources import GROUP
+from gagarin.kube.serviceaccounts import user_of
 
-API_GROUP = "gagarin.fyodorov.ai"
 CHAT_ROLE: Object = {  # the role that the chart ships for callers
     "kind": "ClusterRole",
     "metadata": {"name": "gagarin-chat"},
-    "rules": [
-        {"apiGroups": [API_GROUP], "resources": ["instances/chat"], "verbs": ["create", "get", "delete"]}
-    ],
+    "rules": [{"apiGroups": [GROUP], "resources": ["instances/chat"], "verbs": ["create", "get", "delete"]}],
 }
 
 
@@ -33,11 +32,6 @@ class Request(NamedTuple):
     group: str
     resource: str
     name: str
-
-
-def groups_of(namespace: str) -> tuple[str, ...]:
-    """The groups of every ServiceAccount of a namespace."""
-    return ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
 
 
 def is_allowed(request: Request, objects: Iterable[Object]) -> bool:
@@ -64,7 +58,7 @@ def _is_caller(subject: dict[str, Any], request: Request) -> bool:
     match subject.get("kind"):
         case "ServiceAccount":
             namespace = subject.get("namespace", request.namespace)
-            return request.user == f"system:serviceaccount:{namespace}:{subject.get('name')}"
+            return request.user == user_of(namespace, str(subject.get("name")))
         case "User":
             return request.user == subject.get("name")
         case "Group":

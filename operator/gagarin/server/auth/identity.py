@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gagarin.kube.serviceaccounts import groups_of, user_of
+
 
 class Identity(NamedTuple):
     """A user as RBAC knows it. `uid` is the ServiceAccount's, so that a namesake made later is another
@@ -40,9 +42,5 @@ class Caller:
 
 
 def service_account(issuer: str, namespace: str, name: str, uid: str) -> Identity:
-    """The identity of a ServiceAccount, with the groups that the API server would give it.
-
-    The token has no groups; Kubernetes derives them in the same way (`serviceaccount.MakeGroupNames`).
-    """
-    groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
-    return Identity(issuer, f"system:serviceaccount:{namespace}:{name}", uid, groups)
+    """The identity of a ServiceAccount, with the groups that the API server would give it."""
+    return Identity(issuer, user_of(namespace, name), uid, groups_of(namespace))

@@ -24,6 +24,7 @@ from gagarin.server.openaiapi.dialogue import OWN_TOOLS, DialogueMessage, Only
 from gagarin.server.turns import ToolEvent
 from gagarin.server.wire import Usage
 from gagarin.serving.errors import Problem
+from gagarin.serving.requests import hang_up
 
 _encode = msgspec.json.Encoder().encode
 _STATELESS = (
@@ -263,7 +264,7 @@ class ResponseStream:
 
     def cut(self) -> None:
         """End the connection at once."""
-        replies.hang_up(self._request)
+        hang_up(self._request)
 
     def close(self) -> None:
         """Nobody reads it any more."""

@@ -14,20 +14,12 @@ from gagarin.cli.dev.variables import Variable, Variables
 from gagarin.cli.manifests import read
 from gagarin.cli.standins import CERTIFICATE
 from gagarin.core.objects import Key
+from tests.unit.cli.dev.manifests import AGENT, API
 
 STUB = "http://127.0.0.1:9/v1"
 EVERYTHING = Machine(STUB, lambda _: True, lambda name: f"/bin/{name}")
 NOTHING = Machine(STUB, lambda _: False, lambda _: None)
 HELLO = Key("Instance", "default", "hello")
-API = "apiVersion: gagarin.fyodorov.ai/v1alpha1"
-AGENT = f"""\
-{API}
-kind: Agent
-metadata: {{name: greeter}}
-spec:
-  prompt: Be brief.
-  model: {{providerRef: {{name: models}}, name: small}}
-"""
 INSTANCE = f"""\
 {API}
 kind: Instance
