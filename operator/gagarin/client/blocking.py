@@ -120,6 +120,8 @@ class SyncStream:
     def __init__(self, stream: Stream, call: _Call) -> None:
         self._stream = stream
         self._call = call
+        # Held on the other thread: a read that was interrupted here may still be on its way out there.
+        self._turn = asyncio.Lock()
 
     @property
     def conversation(self) -> str | None:
@@ -136,7 +138,7 @@ class SyncStream:
 
     def close(self) -> None:
         """As `Stream.close`."""
-        self._call(self._stream.close())
+        self._call(self._close())
 
     def __enter__(self) -> Self:
         return self
@@ -147,4 +149,9 @@ class SyncStream:
         self.close()
 
     async def _next(self) -> Event | None:
-        return await anext(self._stream, None)
+        async with self._turn:
+            return await anext(self._stream, None)
+
+    async def _close(self) -> None:
+        async with self._turn:
+            await self._stream.close()

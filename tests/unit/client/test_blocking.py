@@ -6,13 +6,13 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from aiohttp import web
 
-from gagarin.client import Done, NotFound, SettingsError, SyncClient, Token
+from gagarin.client import Done, Event, NotFound, SettingsError, SyncClient, Token
 from tests.unit.client.instance import Instance, event, refusing, saying, threaded, writing
 
 ANSWER = {"answer": "Good day.", "conversation": "c1"}
@@ -95,3 +95,22 @@ def test_ctrl_c_ends_an_answer_on_the_other_side_too_and_the_client_goes_on(serv
             next(iter(stream))
         assert gone.wait(5)
         assert client.chat("Hello").answer == "Good day."
+
+
+def test_a_read_that_is_long_on_its_way_out_after_ctrl_c_does_not_keep_the_stream_from_being_closed(
+    served: Instance,
+) -> None:
+    async def lingering() -> AsyncGenerator[Event, None]:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.Event().wait()
+            yield Token("never")
+        finally:
+            for _ in range(1000):
+                await asyncio.sleep(0)
+
+    with SyncClient(served.url, "t") as client:
+        stream = client.stream("Hello")
+        stream._stream._events = lingering()
+        with pytest.raises(KeyboardInterrupt), stream:
+            next(iter(stream))
