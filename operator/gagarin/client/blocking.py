@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from gagarin.client import address
 from gagarin.client.address import TOKEN_FILE, TokenSource
@@ -25,6 +26,38 @@ T = TypeVar("T")
 
 class _Call(Protocol):
     def __call__(self, work: Coroutine[Any, Any, T], /) -> T: ...
+
+
+class _Errand(Generic[T]):
+    """Work for the loop of the other thread. `begin` and `end` are called there, `outcome` is read here.
+
+    `asyncio.run_coroutine_threadsafe` does not do: a Ctrl-C that arrives before it returns leaves work
+    running that nobody can end.
+    """
+
+    def __init__(self, work: Coroutine[Any, Any, T]) -> None:
+        self.outcome: Future[T] = Future()
+        self._work = work
+        self._task: asyncio.Task[T] | None = None
+
+    def begin(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._work)
+        self._task.add_done_callback(self._tell)
+
+    def end(self) -> None:
+        """At any time, also when it did not begin."""
+        if self._task is None:
+            self._work.close()
+        else:
+            self._task.cancel()
+
+    def _tell(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self.outcome.cancel()
+        elif (error := task.exception()) is not None:
+            self.outcome.set_exception(error)
+        else:
+            self.outcome.set_result(task.result())
 
 
 class SyncClient:
@@ -99,11 +132,12 @@ class SyncClient:
         if self._loop is None:
             work.close()
             raise SettingsError("the client is not open: use it in a `with` block")
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        errand = _Errand(work)
         try:
-            return future.result()
+            self._loop.call_soon_threadsafe(errand.begin)
+            return errand.outcome.result()
         except BaseException:
-            future.cancel()
+            self._loop.call_soon_threadsafe(errand.end)
             raise
 
 

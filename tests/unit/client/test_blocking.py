@@ -6,14 +6,14 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from aiohttp import web
 
 from gagarin.client import Done, Event, NotFound, SettingsError, SyncClient, Token
-from tests.unit.client.instance import Instance, event, refusing, saying, threaded, writing
+from tests.unit.client.instance import Behaviour, Instance, event, refusing, saying, threaded, writing
 
 ANSWER = {"answer": "Good day.", "conversation": "c1"}
 
@@ -76,20 +76,29 @@ def test_its_thread_ends_with_the_block_and_it_can_be_opened_again(served: Insta
         client.chat("Hello")
 
 
-def test_ctrl_c_ends_an_answer_on_the_other_side_too_and_the_client_goes_on(served: Instance) -> None:
-    gone = threading.Event()
+def hanging(begun: Callable[[], None], gone: threading.Event) -> Behaviour:
+    """An answer that never comes. `gone` is set when nobody waits for it any more."""
 
-    async def interrupting(request: web.Request) -> web.StreamResponse:
+    async def behave(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
-        os.kill(os.getpid(), signal.SIGINT)
+        begun()
         try:
             await asyncio.Event().wait()
         finally:
             gone.set()
         return response
 
-    served.behaviours = [interrupting, saying(ANSWER)]
+    return behave
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_ends_an_answer_on_the_other_side_too_and_the_client_goes_on(served: Instance) -> None:
+    gone = threading.Event()
+    served.behaviours = [hanging(interrupt, gone), saying(ANSWER)]
     with SyncClient(served.url, "t") as client:
         with pytest.raises(KeyboardInterrupt), client.stream("Hello") as stream:
             next(iter(stream))
@@ -97,12 +106,48 @@ def test_ctrl_c_ends_an_answer_on_the_other_side_too_and_the_client_goes_on(serv
         assert client.chat("Hello").answer == "Good day."
 
 
+def test_ctrl_c_ends_an_answer_also_while_the_question_is_handed_over(served: Instance) -> None:
+    begun, gone = threading.Event(), threading.Event()
+    served.behaviours = [hanging(begun.set, gone), saying(ANSWER)]
+    with SyncClient(served.url, "t") as client:
+        assert client._loop is not None
+        hand_over = client._loop.call_soon_threadsafe
+
+        def interrupted(work: Callable[[], object]) -> asyncio.Handle:
+            del client._loop.call_soon_threadsafe  # type: ignore[union-attr]
+            hand_over(work)
+            assert begun.wait(5)
+            raise KeyboardInterrupt
+
+        client._loop.call_soon_threadsafe = interrupted  # type: ignore[method-assign, assignment]
+        with pytest.raises(KeyboardInterrupt), client.stream("Hello") as stream:
+            next(iter(stream))
+        assert gone.wait(5)
+        assert client.chat("Hello").answer == "Good day."
+
+
+def test_ctrl_c_before_the_question_was_handed_over_leaves_nothing(served: Instance) -> None:
+    served.behaviours = [saying(ANSWER)]
+    with SyncClient(served.url, "t") as client:
+        assert client._loop is not None
+
+        def interrupted(_: Callable[[], object]) -> asyncio.Handle:
+            del client._loop.call_soon_threadsafe  # type: ignore[union-attr]
+            raise KeyboardInterrupt
+
+        client._loop.call_soon_threadsafe = interrupted  # type: ignore[method-assign, assignment]
+        with pytest.raises(KeyboardInterrupt):
+            client.chat("Hello")
+        assert client.chat("Hello").answer == "Good day."
+    assert len(served.requests) == 1
+
+
 def test_a_read_that_is_long_on_its_way_out_after_ctrl_c_does_not_keep_the_stream_from_being_closed(
     served: Instance,
 ) -> None:
     async def lingering() -> AsyncGenerator[Event, None]:
         try:
-            os.kill(os.getpid(), signal.SIGINT)
+            interrupt()
             await asyncio.Event().wait()
             yield Token("never")
         finally:
