@@ -23,20 +23,22 @@ from gagarin.client.stream import Stream
 
 T = TypeVar("T")
 
+WAKE_SECONDS = 0.5
+
 
 class _Call(Protocol):
     def __call__(self, work: Coroutine[Any, Any, T], /) -> T: ...
 
 
 class _Errand(Generic[T]):
-    """Work for the loop of the other thread. `begin` and `end` are called there, `outcome` is read here.
+    """Work for the loop of the other thread. `begin` and `end` are called there, `result` here.
 
     `asyncio.run_coroutine_threadsafe` does not do: a Ctrl-C that arrives before it returns leaves work
     running that nobody can end.
     """
 
     def __init__(self, work: Coroutine[Any, Any, T]) -> None:
-        self.outcome: Future[T] = Future()
+        self._outcome: Future[T] = Future()
         self._work = work
         self._task: asyncio.Task[T] | None = None
 
@@ -51,13 +53,26 @@ class _Errand(Generic[T]):
         else:
             self._task.cancel()
 
+    def result(self) -> T:
+        """What came of it, or what a signal's handler raises.
+
+        A signal that arrives just before a thread begins to wait is not seen until the wait is over (CPython
+        looks for it before, and the system call knows nothing of it). So no wait is a long one.
+        """
+        while True:
+            try:
+                return self._outcome.result(WAKE_SECONDS)
+            except TimeoutError:
+                if self._outcome.done():
+                    return self._outcome.result()
+
     def _tell(self, task: asyncio.Task[T]) -> None:
         if task.cancelled():
-            self.outcome.cancel()
+            self._outcome.cancel()
         elif (error := task.exception()) is not None:
-            self.outcome.set_exception(error)
+            self._outcome.set_exception(error)
         else:
-            self.outcome.set_result(task.result())
+            self._outcome.set_result(task.result())
 
 
 class SyncClient:
@@ -135,7 +150,7 @@ class SyncClient:
         errand = _Errand(work)
         try:
             self._loop.call_soon_threadsafe(errand.begin)
-            return errand.outcome.result()
+            return errand.result()
         except BaseException:
             self._loop.call_soon_threadsafe(errand.end)
             raise

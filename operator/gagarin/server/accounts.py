@@ -108,14 +108,16 @@ class Accounts:
         self._one_at_a_time = asyncio.Lock()
         self._closing = asyncio.Event()
 
-    async def add(self, owner: Owner, spent: Spent) -> None:
-        """Count an answer. Never raises: the answer is worth more than its bill."""
-        used = spent.usage
-        account = Account(owner, day_of(self._now()), spent.model)
-        self._note(account, Sums(1, _sane(used.prompt_tokens), _sane(used.completion_tokens), spent.cost))
+    async def add(self, owner: Owner, *items: Spent) -> None:
+        """Count an answer, an item for each model, all of them even if the caller does not wait for the end.
+        Never raises: the answer is worth more than its bill."""
+        day = day_of(self._now())
+        for spent in items:
+            prompt, completion = _sane(spent.usage.prompt_tokens), _sane(spent.usage.completion_tokens)
+            self._note(Account(owner, day, spent.model), Sums(1, prompt, completion, spent.cost))
         if not self._delay:
             await self._write()
-        elif self._writing is None:
+        elif self._pending and self._writing is None:
             self._writing = asyncio.create_task(self._keep_writing())
 
     async def usage(self, owner: Owner, days: int) -> list[DayUsage]:

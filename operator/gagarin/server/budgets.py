@@ -66,9 +66,9 @@ class Budgets:
         if refusal is not None:
             raise problems.too_many_requests(self._limits.requests_per_minute or 0, refusal.rate)
 
-    async def used(self, caller: Caller, spent: Spent) -> None:
-        """Count what an answer cost. Never raises; a failure is logged."""
-        await self._accounts.add(caller.owner, spent)
+    async def used(self, caller: Caller, *items: Spent) -> None:
+        """Count what an answer cost, an item for each model. Never raises; a failure is logged."""
+        await self._accounts.add(caller.owner, *items)
 
     async def usage(self, caller: Caller, days: int) -> list[DayUsage]:
         """What the caller used, by day and model. Raises `HistoryUnavailable`."""

@@ -213,7 +213,7 @@ class Chats:
     async def _charge(self, caller: Caller, bill: Bill) -> None:
         for spent in bill.items:
             self._metrics.used(spent)
-            await self._budgets.used(caller, spent)
+        await self._budgets.used(caller, *bill.items)
 
     def _first_token(self) -> Callable[[], None]:
         began = time.perf_counter()

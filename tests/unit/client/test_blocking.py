@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -93,7 +92,8 @@ def hanging(begun: Callable[[], None], gone: threading.Event) -> Behaviour:
 
 
 def interrupt() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
+    """Ctrl-C in the moment in which it wakes nobody: the thread that waits is not the one that takes it."""
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
 
 
 def test_ctrl_c_ends_an_answer_on_the_other_side_too_and_the_client_goes_on(served: Instance) -> None:

@@ -102,7 +102,8 @@ async def test_one_who_goes_while_it_is_written_takes_nothing_of_it_along(delay:
     ledger.gate = asyncio.Event()
 
     async def answered() -> None:
-        await made.add(BORIS, spent())  # written at once, or by the next one who wants to know
+        # Written at once, or by the next one who wants to know.
+        await made.add(BORIS, spent(), spent(model="large"))
         await made.usage(ANNA, 1)
 
     going = asyncio.create_task(answered())
@@ -111,7 +112,8 @@ async def test_one_who_goes_while_it_is_written_takes_nothing_of_it_along(delay:
     with pytest.raises(asyncio.CancelledError):
         await going
     ledger.gate.set()
-    assert [line.chats for line in await made.usage(BORIS, 1)] == [1]
+    assert [line.model for line in await made.usage(BORIS, 1)] == ["large", "small"]
+    assert ledger.writes == 1
     await made.close()
 
 
