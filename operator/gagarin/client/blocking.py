@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -18,7 +19,7 @@ from gagarin.client import address
 from gagarin.client.address import TOKEN_FILE, TokenSource
 from gagarin.client.answers import Answer, Conversation, ConversationPage, DayUsage, Event, Token
 from gagarin.client.client import Client
-from gagarin.client.errors import SettingsError
+from gagarin.client.errors import Interrupted, SettingsError
 from gagarin.client.stream import Stream
 
 T = TypeVar("T")
@@ -37,13 +38,14 @@ class _Errand(Generic[T]):
     running that nobody can end.
     """
 
-    def __init__(self, work: Coroutine[Any, Any, T]) -> None:
+    def __init__(self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._outcome: Future[T] = Future()
         self._work = work
         self._task: asyncio.Task[T] | None = None
 
     def begin(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._work)
+        self._task = self._loop.create_task(self._work)
         self._task.add_done_callback(self._tell)
 
     def end(self) -> None:
@@ -54,7 +56,7 @@ class _Errand(Generic[T]):
             self._task.cancel()
 
     def result(self) -> T:
-        """What came of it, or what a signal's handler raises.
+        """What came of it, or what a signal's handler raises. `Interrupted`, if the client was closed.
 
         A signal that arrives just before a thread begins to wait is not seen until the wait is over (CPython
         looks for it before, and the system call knows nothing of it). So no wait is a long one.
@@ -62,9 +64,13 @@ class _Errand(Generic[T]):
         while True:
             try:
                 return self._outcome.result(WAKE_SECONDS)
+            except CancelledError:
+                raise Interrupted("the client was closed") from None
             except TimeoutError:
                 if self._outcome.done():
                     return self._outcome.result()
+                if self._loop.is_closed():
+                    raise Interrupted("the client was closed") from None
 
     def _tell(self, task: asyncio.Task[T]) -> None:
         if task.cancelled():
@@ -108,7 +114,7 @@ class SyncClient:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._call(self._client.__aexit__(kind, error, trace))
+        self._call(self._close())
         if (loop := self._loop) is not None:
             self._loop = None
             loop.call_soon_threadsafe(loop.stop)
@@ -144,16 +150,23 @@ class SyncClient:
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         """What the other thread makes of it. Whoever is interrupted here (Ctrl-C) ends it there too."""
-        if self._loop is None:
+        if (loop := self._loop) is None:
             work.close()
             raise SettingsError("the client is not open: use it in a `with` block")
-        errand = _Errand(work)
+        errand = _Errand(work, loop)
         try:
-            self._loop.call_soon_threadsafe(errand.begin)
+            loop.call_soon_threadsafe(errand.begin)
             return errand.result()
         except BaseException:
-            self._loop.call_soon_threadsafe(errand.end)
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(errand.end)
             raise
+
+    async def _close(self) -> None:
+        """End what other threads still wait for, and all connections."""
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await self._client.__aexit__(None, None, None)
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

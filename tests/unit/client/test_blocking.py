@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from aiohttp import web
 
-from gagarin.client import Done, Event, NotFound, SettingsError, SyncClient, Token
+from gagarin.client import Done, Event, Interrupted, NotFound, SettingsError, SyncClient, Token
 from tests.unit.client.instance import Behaviour, Instance, event, refusing, saying, threaded, writing
 
 ANSWER = {"answer": "Good day.", "conversation": "c1"}
@@ -91,12 +91,18 @@ def hanging(begun: Callable[[], None], gone: threading.Event) -> Behaviour:
     return behave
 
 
-def interrupt() -> None:
+@pytest.fixture
+def interrupt() -> Iterator[Callable[[], None]]:
     """Ctrl-C in the moment in which it wakes nobody: the thread that waits is not the one that takes it."""
-    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+    # A program that a shell runs in the background ignores it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
 
 
-def test_ctrl_c_ends_an_answer_on_the_other_side_too_and_the_client_goes_on(served: Instance) -> None:
+def test_ctrl_c_ends_an_answer_on_the_other_side_too_and_the_client_goes_on(
+    served: Instance, interrupt: Callable[[], None]
+) -> None:
     gone = threading.Event()
     served.behaviours = [hanging(interrupt, gone), saying(ANSWER)]
     with SyncClient(served.url, "t") as client:
@@ -142,8 +148,20 @@ def test_ctrl_c_before_the_question_was_handed_over_leaves_nothing(served: Insta
     assert len(served.requests) == 1
 
 
+def test_a_thread_that_still_waits_when_the_client_is_closed_is_told(served: Instance) -> None:
+    begun, gone = threading.Event(), threading.Event()
+    served.behaviours = [hanging(begun.set, gone)]
+    with ThreadPoolExecutor(1) as pool:
+        with SyncClient(served.url, "t") as client:
+            waiting = pool.submit(client.chat, "Hello")
+            assert begun.wait(5)
+        with pytest.raises(Interrupted, match="closed"):
+            waiting.result(30)
+    assert gone.wait(5)
+
+
 def test_a_read_that_is_long_on_its_way_out_after_ctrl_c_does_not_keep_the_stream_from_being_closed(
-    served: Instance,
+    served: Instance, interrupt: Callable[[], None]
 ) -> None:
     async def lingering() -> AsyncGenerator[Event, None]:
         try:
