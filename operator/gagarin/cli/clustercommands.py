@@ -21,6 +21,7 @@ from gagarin.cli.errors import CommandError
 if TYPE_CHECKING:
     from gagarin.cli.dev.reach import Here
     from gagarin.cli.reach import Direct, Through
+    from gagarin.kube.endpoint import Endpoint
 
 Kubeconfig = Annotated[Path | None, typer.Option(help="The cluster; else $KUBECONFIG, ~/.kube/config.")]
 Context = Annotated[str | None, typer.Option(help="The context of the kubeconfig.")]
@@ -118,14 +119,13 @@ def token(
 ) -> None:
     """Print a token for an Instance, made for a ServiceAccount that you may make tokens of."""
     from gagarin.cli.instancenames import instance_key
-    from gagarin.cli.kubeconfig import endpoint_of
     from gagarin.cli.tokens import Bearer, seconds_of
 
     seconds = seconds_of(duration)
     if here := _here(instance, namespace, dev, kubeconfig, context):
         bearer = here.bearer(service_account, seconds)
     else:
-        endpoint = endpoint_of(kubeconfig, context)
+        endpoint = _endpoint(kubeconfig, context)
         key = instance_key(namespace or endpoint.namespace, instance)
         bearer = Bearer(endpoint, key, service_account or "default", seconds)
     made = asyncio.run(bearer.token())
@@ -144,7 +144,6 @@ def status(
     """Say why an Instance is not ready: all that it depends on in one picture. Exit status 0: ready, 1: not,
     2: no answer."""
     from gagarin.cli.instancenames import instance_key
-    from gagarin.cli.kubeconfig import endpoint_of
     from gagarin.cli.listing import checked_format
     from gagarin.cli.picture import show_all, show_one
 
@@ -152,7 +151,7 @@ def status(
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 1000)
     with status_of_errors(2):
         checked_format(output)
-        endpoint = endpoint_of(kubeconfig, context)
+        endpoint = _endpoint(kubeconfig, context)
         where = namespace or endpoint.namespace
         if instance is None:
             ready = show_all(endpoint, None if everywhere else where, output, console)
@@ -176,13 +175,12 @@ def logs(
     """Show what the pods of an Instance write."""
     from gagarin.cli.forwarding import Kubectl
     from gagarin.cli.instancenames import instance_key
-    from gagarin.cli.kubeconfig import endpoint_of
     from gagarin.cli.podlogs import Wanted, lines
 
     if output not in ("text", "json"):
         raise CommandError(f"--output: {output!r} is not one of text, json")
     wanted = Wanted(kind, follow, tail, json=output == "json")
-    key = instance_key(namespace or endpoint_of(kubeconfig, context).namespace, instance)
+    key = instance_key(namespace or _endpoint(kubeconfig, context).namespace, instance)
     try:
         for line in lines(Kubectl(kubeconfig, context), key, wanted):
             typer.echo(line)
@@ -198,6 +196,19 @@ def status_of_errors(status: int) -> Iterator[None]:
     except CommandError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(status) from error
+
+
+def _endpoint(kubeconfig: Path | None, context: str | None) -> Endpoint:
+    """The cluster that is meant. Whoever has none may have meant what runs here."""
+    from gagarin.cli.dev.state import running
+    from gagarin.cli.kubeconfig import NoKubeconfigError, endpoint_of
+
+    try:
+        return endpoint_of(kubeconfig, context)
+    except NoKubeconfigError as error:
+        here = ", ".join(served.called for session in running() for served in session.instances)
+        hint = f"\n  `gagarin dev` runs, for `chat` and `token`: {here}" if here else ""
+        raise CommandError(f"{error}{hint}") from error
 
 
 def _given_token(file: Path | None) -> str | Path:
@@ -228,10 +239,9 @@ def _through(
 ) -> Through:
     from gagarin.cli.forwarding import Kubectl
     from gagarin.cli.instancenames import instance_key
-    from gagarin.cli.kubeconfig import endpoint_of
     from gagarin.cli.reach import Through
     from gagarin.cli.tokens import Bearer
 
-    endpoint = endpoint_of(kubeconfig, context)
+    endpoint = _endpoint(kubeconfig, context)
     key = instance_key(namespace or endpoint.namespace, instance)
     return Through(Kubectl(kubeconfig, context), Bearer(endpoint, key, service_account or "default"), ca_file)

@@ -22,25 +22,33 @@ PLUGIN_SECONDS = 60
 DEFAULT_API_VERSION = "client.authentication.k8s.io/v1"
 
 
+class NoKubeconfigError(CommandError):
+    """There is no such file wherever it was looked for."""
+
+
 def endpoint_of(
     kubeconfig: Path | None, context: str | None, environment: Mapping[str, str] = os.environ
 ) -> Endpoint:
     """The API server and the credentials. In $KUBECONFIG the first file that knows the context counts.
 
-    Raises `CommandError`.
+    Raises `NoKubeconfigError`, or another `CommandError`.
     """
-    problem = "no kubeconfig: set --kubeconfig or KUBECONFIG"
-    for file in [kubeconfig] if kubeconfig else _candidates(environment):
+    places = [kubeconfig] if kubeconfig else _places(environment)
+    problem = None
+    for file in filter(Path.exists, places):
         try:
             return from_kubeconfig(file, context, _run_plugin)
         except EndpointError as error:
             problem = str(error)
-    raise CommandError(problem)
+    if problem is not None:
+        raise CommandError(problem)
+    where = f" at {', '.join(map(str, places))}" if places else ""
+    raise NoKubeconfigError(f"there is no kubeconfig{where}: name one with --kubeconfig or KUBECONFIG")
 
 
-def _candidates(environment: Mapping[str, str]) -> list[Path]:
+def _places(environment: Mapping[str, str]) -> list[Path]:
     if listed := environment.get("KUBECONFIG"):
-        return [Path(name) for name in listed.split(os.pathsep) if name and Path(name).exists()]
+        return [Path(name) for name in listed.split(os.pathsep) if name]
     home = environment.get("HOME")
     return [Path(home) / ".kube" / "config"] if home else []
 

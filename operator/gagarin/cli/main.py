@@ -30,8 +30,21 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"gagarin {version('gagarin')}")
+        raise typer.Exit
+
+
 @app.callback()
-def gagarin() -> None:
+def gagarin(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
     """Run LLM agents from Kubernetes manifests."""
 
 

@@ -135,7 +135,9 @@ def _load(path: Path) -> dict[str, Any]:
 
     try:
         document = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise EndpointError(f"kubeconfig {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
         raise EndpointError(f"kubeconfig {path}: {error}") from error
     if not isinstance(document, dict):
         raise EndpointError(f"kubeconfig {path}: it is not a mapping")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from gagarin.cli.dev.report import Served
+from gagarin.cli.dev.state import Session, State
 from gagarin.cli.main import app
 from tests.unit.cli.kubectl import Kubectl
 from tests.unit.client.instance import Instance, event, saying, writing
@@ -44,6 +48,30 @@ def config(served: Instance, tmp_path: Path) -> str:
 def token() -> dict[str, Any]:
     until = datetime.fromtimestamp(time.time() + 3600, UTC).isoformat()
     return {"status": {"token": "t0ken", "expirationTimestamp": until}}
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert run("--version").stdout == f"gagarin {metadata.version('gagarin')}\n"
+
+
+@pytest.mark.parametrize("command", ["status", "logs", "chat", "token"])
+def test_without_a_cluster_it_is_told_what_runs_here(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("KUBECONFIG", "/none")
+    error = r"there is no kubeconfig at /none: name one with --kubeconfig or KUBECONFIG"
+    assert re.fullmatch(f"(error: )?{error}\n?", _said(run(command, "nope")))
+    state = State.of(tmp_path / "agents")
+    with state.held():
+        served = [Served("helper", each, "http://127.0.0.1:1", "", "") for each in ("default", "team-a")]
+        state.announce(Session("agents", "http://127.0.0.1:2", "", tuple(served)))
+        hint = r"  `gagarin dev` runs, for `chat` and `token`: helper, helper -n team-a"
+        assert re.fullmatch(f"(error: )?{error}\n{hint}\n?", _said(run(command, "nope")))
+
+
+def _said(done: Result) -> str:
+    return done.stderr or str(done.exception)
 
 
 def test_init_says_what_it_wrote_and_what_comes_next(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from gagarin.cli.errors import CommandError
-from gagarin.cli.kubeconfig import endpoint_of
+from gagarin.cli.kubeconfig import NoKubeconfigError, endpoint_of
 
 
 def kubeconfig(folder: Path, user: dict[str, Any], name: str = "config", context: str = "c") -> Path:
@@ -50,9 +50,21 @@ def test_of_several_files_the_first_that_knows_the_context_counts(tmp_path: Path
         endpoint_of(None, "three", environment)
 
 
-def test_without_any_file_it_says_what_to_set() -> None:
-    with pytest.raises(CommandError, match="set --kubeconfig or KUBECONFIG"):
-        endpoint_of(None, None, {})
+@pytest.mark.parametrize(
+    ("environment", "where"),
+    [({}, ""), ({"HOME": "/none"}, " at /none/.kube/config"), ({"KUBECONFIG": "/a:/b"}, " at /a, /b")],
+)
+def test_without_any_file_it_says_where_it_looked_and_what_to_set(
+    environment: dict[str, str], where: str
+) -> None:
+    message = f"^there is no kubeconfig{where}: name one with --kubeconfig or KUBECONFIG$"
+    with pytest.raises(NoKubeconfigError, match=message):
+        endpoint_of(None, None, environment)
+
+
+def test_a_file_that_cannot_be_read_is_said_with_its_reason(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=f"^kubeconfig {tmp_path}: Is a directory$"):
+        endpoint_of(tmp_path, None)
 
 
 def test_a_plugin_gives_a_token_and_learns_what_is_asked(tmp_path: Path) -> None:
