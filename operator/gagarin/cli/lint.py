@@ -10,7 +10,6 @@ of which the files have nothing.
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator
 
@@ -36,9 +35,9 @@ def lint(reading: Reading, policy: Policy) -> list[Finding]:
     """Everything that is wrong with what was read, in the order of files and lines."""
     manifests = reading.by_key()
     judged = {key: manifest for key, manifest in manifests.items() if manifest.is_ours}
-    own = {key: list(_own(key, manifest)) for key, manifest in judged.items()}
-    broken = frozenset(key for key, faults in own.items() if faults)
-    findings = {*_unreadable(reading), *_duplicates(reading), *itertools.chain.from_iterable(own.values())}
+    own = [found for manifest in reading.manifests if manifest.is_ours for found in _own(manifest)]
+    broken = frozenset(key for key, _ in own)
+    findings = {*_unreadable(reading), *_duplicates(reading), *(finding for _, finding in own)}
     objects = ObjectMap([manifest.item for manifest in manifests.values()])
     told = [
         finding
@@ -74,10 +73,12 @@ def _duplicates(reading: Reading) -> Iterator[Finding]:
             yield _finding(key, manifest, ("metadata", "name"), "duplicate", message)
 
 
-def _own(key: Key, manifest: Manifest) -> Iterator[Finding]:
+def _own(manifest: Manifest) -> Iterator[tuple[Key, Finding]]:
+    """What is wrong with it by itself."""
+    key = key_of(manifest.item)
     for fault in faults_of(manifest.item):
-        field = _spelt(fault.path)
-        yield _finding(key, manifest, fault.path, fault.rule, f"{field}: {fault.message}")
+        message = f"{_spelt(fault.path)}: {fault.message}"
+        yield key, _finding(key, manifest, fault.path, fault.rule, message)
 
 
 def _told(

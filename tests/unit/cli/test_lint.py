@@ -149,6 +149,12 @@ def test_an_object_that_is_there_twice_names_the_other_place() -> None:
     assert found.line > line_of("kind: Instance", GOOD)
 
 
+def test_of_an_object_that_is_there_twice_both_are_judged() -> None:
+    wrong = INSTANCE + "  replica: 1\n"
+    found = linted(PROVIDER, SECRET, AGENT, wrong, wrong)
+    assert [each.rule for each in found] == ["unknown-field", "duplicate", "unknown-field"]
+
+
 def test_what_cannot_be_read_is_a_finding_too() -> None:
     found = only(*GOOD, "a: *b\n")
     assert (found.rule, found.severity, found.object) == ("syntax", "error", "")
