@@ -143,6 +143,7 @@ async def test_a_mistake_is_told_with_its_line_and_what_ran_goes_on(folder: Path
         finding = served.until("finding")
         assert (finding["rule"], finding["line"]) == ("RefNotFound", 6)
         served.until("kept", object="Instance default/hello")
+        assert served.until("taken-over")["message"] == "what else has changed is taken over"
         assert "Be brief." in (await served.ask("Hello"))["answer"]
         (folder / "agent.yaml").write_text(AGENT.replace("Be brief.", "Be right."), encoding="utf-8")
         served.until("ready")
@@ -158,6 +159,7 @@ async def test_a_configuration_that_does_not_start_is_told_and_the_former_one_se
     with running(folder, "--port", "0", "--env-file", str(variables)) as served:
         (folder / "instance.yaml").write_text(broken, encoding="utf-8")
         assert "it goes on as it was before" in served.until("failed")["message"]
+        assert served.until("taken-over")["message"] == "what else has changed is taken over"
         assert "Be brief." in (await served.ask("Hello"))["answer"]
 
 
@@ -209,7 +211,7 @@ subjects: [{kind: ServiceAccount, name: default}]
         refused = gagarin(state, "chat", "hello", "-m", "Hello", "--as", "default")
         assert "may not create instances/chat" in refused.stderr
         (folder / "access.yaml").write_text(access, encoding="utf-8")
-        served.until("taken-over")
+        assert served.until("taken-over")["message"] == "the change is taken over"
         token = gagarin(state, "token", "hello", "--dev").stdout.strip()
         chat = ("chat", "--url", served.url, "-m", "Hello", "--token-file", str(folder.parent / "token"))
         (folder.parent / "token").write_text(token, encoding="utf-8")

@@ -82,9 +82,9 @@ class Servers:
             self._token_file(key).unlink(missing_ok=True)
             self._stage.report.tell("stopped", "ready", f"{key} is stopped", object=str(key))
 
-    async def bring(self, servers: Iterable[Server], ports: Mapping[Key, int]) -> None:
-        """Each to what it is to be. What does not start is reported."""
-        await asyncio.gather(*(self._bring(server, ports[server.key]) for server in servers))
+    async def bring(self, servers: Iterable[Server], ports: Mapping[Key, int]) -> bool:
+        """Each to what it is to be: whether all of them are. What does not start is reported."""
+        return all(await asyncio.gather(*(self._bring(server, ports[server.key]) for server in servers)))
 
     async def renew_tokens(self) -> None:
         """Fresh tokens for everyone, long before the old ones expire."""
@@ -100,7 +100,7 @@ class Servers:
         await asyncio.gather(*(each.program.end() for each in running))
         await _close(bridge for each in running for bridge in each.bridges.values())
 
-    async def _bring(self, server: Server, port: int) -> None:
+    async def _bring(self, server: Server, port: int) -> bool:
         running = self._running.get(server.key)
         try:
             if running is None:
@@ -111,6 +111,8 @@ class Servers:
                 await self._refresh(running, server)
         except StartError as error:
             self._stage.report.failed(server.key.name, str(error))
+            return False
+        return True
 
     async def _begin(self, server: Server, port: int) -> None:
         self._count += 1
@@ -138,9 +140,8 @@ class Servers:
             running.server = before
             await self._write(running, before)
             await running.program.replace(self._command(running))
-            self._stage.report.failed(server.key.name, f"{error}\n  it goes on as it was before")
-        else:
-            self._stage.report.ready(self._served(running), "has taken over the change")
+            raise StartError(f"{error}\n  it goes on as it was before") from error
+        self._stage.report.ready(self._served(running), "has taken over the change")
 
     async def _refresh(self, running: _Running, server: Server) -> None:
         running.server = server

@@ -142,13 +142,14 @@ class _Session:
             try:
                 plan = self._planned()
                 self._say(plan)
-                await self._take_over(plan)
+                whole = await self._take_over(plan)
             except ManifestError as error:
                 self._report.unreadable(error)
             except CommandError as error:
                 self._report.tell("refused", "error", str(error))
             else:
-                self._report.tell("taken-over", "info", "the change is taken over")
+                what = "the change" if whole else "what else has changed"
+                self._report.tell("taken-over", "info", f"{what} is taken over")
                 continue
             self._report.tell("unchanged", "ready", "nothing was taken over; what ran before goes on")
 
@@ -189,7 +190,8 @@ class _Session:
                 self._report.tell("note", "info", note)
         self._said = frozenset((*plan.findings, *plan.lacks, *plan.notes))
 
-    async def _take_over(self, plan: Plan) -> None:
+    async def _take_over(self, plan: Plan) -> bool:
+        """Whether all of it could be."""
         wanted = {server.key for server in plan.servers}
         self._stage.authority.objects = plan.objects
         await self.servers.keep_only(wanted | plan.kept)
@@ -199,8 +201,9 @@ class _Session:
         here = {server.key: url_of(server, ports[server.key]) for server in plan.servers}
         placed = [server.addressed(self.servers.urls | here) for server in plan.servers]
         stub = [self._start_stub()] if plan.stubbed and not self._stub.runs else []
-        await asyncio.gather(*stub, self.servers.bring(placed, ports))
+        *_, started = await asyncio.gather(*stub, self.servers.bring(placed, ports))
         self._announce()
+        return bool(started) and not plan.kept
 
     def _ports(self, plan: Plan) -> dict[Key, int]:
         first, state = self._options.port, self._stage.state
