@@ -86,7 +86,7 @@ def chat(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
-    """Chat with an Instance, at the keyboard or with one message."""
+    """Chat with an Instance, at the keyboard or with one message. What is piped in is one message too."""
     from gagarin.cli.chat import Screen, converse, keyboard, once
     from gagarin.cli.reach import Direct
 
@@ -101,8 +101,8 @@ def chat(
     else:
         way = _through(instance or "", namespace, service_account, kubeconfig, context, ca_file)
     screen = Screen(Console(highlight=False), Console(stderr=True, highlight=False), plain)
-    if message is not None:
-        once(way, message, conversation, screen)
+    if (said := _piped() if message is None else message) is not None:
+        once(way, said, conversation, screen)
         return
     with keyboard(Path.home() / ".local" / "state" / "gagarin" / "history") as ask:
         converse(way, conversation, screen, ask)
@@ -209,6 +209,19 @@ def _endpoint(kubeconfig: Path | None, context: str | None) -> Endpoint:
         here = ", ".join(served.called for session in running() for served in session.instances)
         hint = f"\n  `gagarin dev` runs, for `chat` and `token`: {here}" if here else ""
         raise CommandError(f"{error}{hint}") from error
+
+
+def _piped() -> str | None:
+    """All of standard input, unless somebody sits there."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        return None
+    try:
+        text = "" if sys.stdin is None else sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise CommandError("standard input is no text in UTF-8") from error
+    if not text.strip():
+        raise CommandError("nothing is said: standard input is empty, and there is no --message")
+    return text
 
 
 def _given_token(file: Path | None) -> str | Path:

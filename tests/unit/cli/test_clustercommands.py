@@ -99,19 +99,24 @@ def test_chat_needs_to_know_with_whom_and_as_whom() -> None:
     assert "--token-file, or GAGARIN_TOKEN" in str(done.exception)
 
 
-def test_chat_at_the_keyboard_goes_through_the_cluster(
-    served: Instance, kubectl: Kubectl, config: str, tmp_path: Path
+def test_what_is_piped_into_chat_is_one_message_and_goes_through_the_cluster(
+    served: Instance, kubectl: Kubectl, config: str
 ) -> None:
     kubectl.says(f"Forwarding from 127.0.0.1:{served.port} -> 8080\n", "signal.pause()")
     served.behaviours = [saying(HELPER), saying(token(), 201), ANSWER]
     done = run(
         *("chat", "helper", "--as", "caller", "--kubeconfig", config),
-        input="Hello\n",
-        env={"HOME": str(tmp_path)},
+        input="Hello,\nsaid I.\n",
     )
     assert done.exit_code == 0, done.stderr
-    assert "Good day.\n" in done.stdout
-    assert "go on later with -c c1" in done.stderr
+    assert done.stdout == "Good day.\n"
+    assert served.requests[-1][3] == {"input": "Hello,\nsaid I.\n"}
+
+
+@pytest.mark.parametrize(("piped", "problem"), [(b" \n", "is empty"), (b"\xff", "no text in UTF-8")])
+def test_what_is_piped_into_chat_has_to_be_a_text(piped: bytes, problem: str) -> None:
+    done = run("chat", "--url", "http://x", input=piped, env={"GAGARIN_TOKEN": "t"})
+    assert problem in str(done.exception)
 
 
 def test_token_prints_the_token_alone(served: Instance, config: str) -> None:
