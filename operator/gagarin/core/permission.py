@@ -20,23 +20,30 @@ def labels_of_namespace(namespace: str, objects: Objects) -> dict[str, str]:
     return {"kubernetes.io/metadata.name": namespace} | known
 
 
-def is_open_to(allowed: AllowedNamespaces, labels: Mapping[str, str]) -> bool:
-    """Whether a resource of another namespace may be used by a namespace with these labels."""
+def is_known(namespace: str, objects: Objects) -> bool:
+    """Whether all labels of a namespace are known."""
+    return objects.get(Key("Namespace", "", namespace)) is not None
+
+
+def is_open_to(allowed: AllowedNamespaces, namespace: str, objects: Objects) -> bool:
+    """Whether a resource of another namespace may be used by this one, as far as its labels are known."""
     if allowed.source == "Selector" and allowed.selector is not None:
-        return selects(allowed.selector, labels)
+        labels = labels_of_namespace(namespace, objects)
+        return selects(allowed.selector, labels, complete=is_known(namespace, objects))
     return allowed.source == "All"
 
 
-def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
-    """A label selector as Kubernetes reads it: everything in it must hold."""
+def selects(selector: LabelSelector, labels: Mapping[str, str], *, complete: bool = True) -> bool:
+    """A label selector as Kubernetes reads it: everything in it must hold. Unless the labels are complete,
+    nothing holds that asks for the absence of one."""
     exact = (selector.match_labels or {}).items() <= labels.items()
-    return exact and all(_holds(requirement, labels) for requirement in selector.match_expressions)
+    return exact and all(_holds(each, labels, complete) for each in selector.match_expressions)
 
 
-def _holds(requirement: SelectorRequirement, labels: Mapping[str, str]) -> bool:
-    present = requirement.key in labels
-    if requirement.operator in ("Exists", "DoesNotExist"):
-        return present == (requirement.operator == "Exists")
-    if requirement.operator == "In":
-        return present and labels[requirement.key] in requirement.values
-    return not present or labels[requirement.key] not in requirement.values
+def _holds(requirement: SelectorRequirement, labels: Mapping[str, str], complete: bool) -> bool:
+    key, operator = requirement.key, requirement.operator
+    if key not in labels:
+        return complete and operator in ("NotIn", "DoesNotExist")
+    if operator in ("Exists", "DoesNotExist"):
+        return operator == "Exists"
+    return (labels[key] in requirement.values) == (operator == "In")

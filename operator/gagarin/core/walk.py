@@ -18,7 +18,7 @@ from gagarin.core import names
 from gagarin.core.certificates import certificates_of, fault_of
 from gagarin.core.cycles import cycle_from
 from gagarin.core.objects import Key, Object, Objects
-from gagarin.core.permission import is_open_to, labels_of_namespace
+from gagarin.core.permission import is_known, is_open_to
 from gagarin.core.policy import Policy
 from gagarin.core.problems import Problem
 from gagarin.core.reasons import REASON_BY_NAME
@@ -176,9 +176,9 @@ class Walk:
         allowed = getattr(spec, "allowed_namespaces", None)
         if key.namespace == self.namespace or not isinstance(allowed, AllowedNamespaces):
             return True
-        if is_open_to(allowed, labels_of_namespace(self.namespace, self.objects)):
+        if is_open_to(allowed, self.namespace, self.objects):
             return True
-        if allowed.source == "Selector" and not self.objects.get(Key("Namespace", "", self.namespace)):
+        if allowed.source == "Selector" and not is_known(self.namespace, self.objects):
             # Not known is not forbidden: pods that run are not stopped for it.
             message = f"{key} asks for labels of namespace {self.namespace}, which are not known"
             self.report(place, "RefNotReady", message)

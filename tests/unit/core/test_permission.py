@@ -49,7 +49,25 @@ def test_a_selector_takes_labels_for_which_everything_in_it_holds(
     ids=str,
 )
 def test_a_resource_opens_itself_to_others(allowed: dict[str, object], expected: bool) -> None:
-    assert is_open_to(AllowedNamespaces.model_validate(allowed), LABELS) is expected
+    objects = ObjectMap([a.namespace("red", **LABELS)])
+    assert is_open_to(AllowedNamespaces.model_validate(allowed), "red", objects) is expected
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        ({"matchExpressions": [{"key": "suspended", "operator": "DoesNotExist"}]}, False),
+        ({"matchExpressions": [{"key": "team", "operator": "NotIn", "values": ["blue"]}]}, False),
+        ({"matchLabels": {"kubernetes.io/metadata.name": "red"}}, True),
+        ({}, True),
+    ],
+    ids=str,
+)
+def test_a_namespace_whose_labels_are_not_known_is_not_taken_to_lack_any(
+    selector: dict[str, object], expected: bool
+) -> None:
+    allowed = AllowedNamespaces.model_validate({"from": "Selector", "selector": selector})
+    assert is_open_to(allowed, "red", ObjectMap()) is expected
 
 
 def test_every_namespace_has_its_name_as_a_label() -> None:

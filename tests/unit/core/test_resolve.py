@@ -351,6 +351,18 @@ def test_pods_are_not_stopped_because_labels_are_not_known() -> None:
     assert a.look(item, a.agent(), shared, a.namespace("demo", team="red")).resolved
 
 
+def test_a_key_is_not_lent_to_a_namespace_that_may_have_the_label_it_must_not_have() -> None:
+    unless = {"matchExpressions": [{"key": "untrusted", "operator": "DoesNotExist"}]}
+    lent = {"from": "Selector", "selector": unless, "credentials": "Copy"}
+    shared = a.provider("shared", PLATFORM, apiKey=a.secret_ref(), allowedNamespaces=lent)
+    objects = (a.agent(), shared, a.secret(namespace=PLATFORM))
+    item = a.instance(overrides={"model": {"providerRef": SHARED, "name": "gpt-5"}})
+    unknown = a.look(item, *objects)
+    assert [reason for reason, _ in a.told(unknown)] == ["RefNotReady"]
+    assert a.look(item, *objects, a.namespace("demo", untrusted="yes")).withdrawn
+    assert a.look(item, *objects, a.namespace("demo")).resolved
+
+
 def test_the_namespace_of_the_pods_is_what_counts_along_the_whole_path() -> None:
     open_agent = a.agent("support", PLATFORM, allowedNamespaces={"from": "All"})
     item = a.instance(agentRef={"name": "support", "namespace": PLATFORM})
