@@ -14,6 +14,7 @@ from gagarin.api.tool import AgentTool, Function, HttpTool, OpenApiTool, StdioTo
 from gagarin.core import config, names, targets
 from gagarin.core.documents import document_fault
 from gagarin.core.objects import Key, Object
+from gagarin.core.permission import is_open_to
 from gagarin.core.resolved import Sidecar
 from gagarin.core.walk import Place, Walk
 
@@ -125,9 +126,16 @@ def _peer(walk: Walk, key: Key, agent: AgentTool) -> config.AgentPeer | None:
 
 
 def _description(walk: Walk, peer: Key, spec: InstanceSpec) -> str:
-    """What the other agent says it is for; nothing, where it cannot be had: that is not our fault to tell."""
-    agent = walk.known(Key("Agent", spec.agent_ref.namespace or peer.namespace, spec.agent_ref.name))
-    return agent.description if isinstance(agent, AgentSpec) else ""
+    """What the other agent says it is for; nothing, where it cannot be had: that is not our fault to tell.
+    An Agent that is not open to its Instance does not run there, and says nothing by way of it."""
+    key = Key("Agent", spec.agent_ref.namespace or peer.namespace, spec.agent_ref.name)
+    agent = walk.known(key)
+    if not isinstance(agent, AgentSpec):
+        return ""
+    is_open = key.namespace == peer.namespace or is_open_to(
+        agent.allowed_namespaces, peer.namespace, walk.objects
+    )
+    return agent.description if is_open else ""
 
 
 def _sidecar(walk: Walk, key: Key, stdio: StdioTool) -> Sidecar:

@@ -106,6 +106,18 @@ def test_what_another_agent_says_of_itself_is_not_our_fault() -> None:
     assert found.description == ""
 
 
+@pytest.mark.parametrize(("source", "expected"), [("Same", ""), ("All", "Plans the merger.")])
+def test_an_agent_that_is_not_open_says_nothing_by_way_of_somebodys_instance(
+    source: str, expected: str
+) -> None:
+    peer = a.instance("spy", agentRef={"name": "board", "namespace": "finance"})
+    allowed = {"from": source}
+    board = a.agent("board", "finance", description="Plans the merger.", allowedNamespaces=allowed)
+    found = one(a.tool(type="Agent", agent={"instanceRef": {"name": "spy"}}), peer, board).agent
+    assert found is not None
+    assert found.description == expected
+
+
 def test_a_program_is_a_sidecar_and_a_socket() -> None:
     env = [
         {"name": "A", "value": "b"},
