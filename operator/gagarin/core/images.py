@@ -14,8 +14,8 @@ _ENDS = ("/", ":", "@")
 def qualified(image: str) -> str:
     """The name with its registry: `python:3` stands for `docker.io/library/python:3`."""
     first, _, rest = image.partition("/")
-    if rest and ("." in first or ":" in first or first == "localhost"):
-        return image
+    if rest and ("." in first or ":" in first or first == "localhost" or first != first.lower()):
+        return image  # a repository has no capitals, so that what has some is a host
     return f"docker.io/{image}" if rest else f"docker.io/library/{image}"
 
 

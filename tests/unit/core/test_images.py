@@ -21,6 +21,7 @@ IMAGES = st.lists(PARTS, min_size=1, max_size=4).map("/".join)
         ("ghcr.io/team/tool", "ghcr.io/team/tool"),
         ("registry:5000/tool", "registry:5000/tool"),
         ("localhost/tool", "localhost/tool"),
+        ("REGISTRY/tool", "REGISTRY/tool"),
     ],
 )
 def test_a_short_name_stands_for_one_of_docker_hub(image: str, expected: str) -> None:
