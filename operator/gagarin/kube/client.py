@@ -25,6 +25,7 @@ from gagarin.kube.errors import EndpointError, Unavailable, error_of
 from gagarin.kube.resources import BY_KIND, SERVICE_ACCOUNT, Resource
 from gagarin.kube.reviews import (
     AccessDecision,
+    ResourceAttributes,
     ReviewAnswer,
     ReviewedUser,
     SelfReviewAnswer,
@@ -291,6 +292,16 @@ class KubeClient:
             "spec": spec,
         }
         path = f"/apis/authorization.k8s.io/v1/namespaces/{namespace}/localsubjectaccessreviews"
+        return _decode(await self._call("POST", path, body=body), ReviewAnswer).status
+
+    async def self_subject_access_review(self, attributes: ResourceAttributes) -> AccessDecision:
+        """Ask the authorizer what we ourselves (or the caller, see `as_caller`) may do."""
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         return _decode(await self._call("POST", path, body=body), ReviewAnswer).status
 
     async def token_review(self, token: str, audiences: Sequence[str]) -> TokenDecision:

@@ -47,6 +47,7 @@ class ApiServer(Listening):
     def application(self) -> web.Application:
         app = web.Application(client_max_size=16 * 1024 * 1024)
         app.router.add_post("/apis/authentication.k8s.io/v1/selfsubjectreviews", self._self_review)
+        app.router.add_post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", self._access_review)
         app.router.add_post("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", self._token)
         app.router.add_route("*", COLLECTION, self._collection)
         app.router.add_route("*", COLLECTION + "/{name}", self._object)
@@ -101,6 +102,15 @@ class ApiServer(Listening):
         if refusal := self._admit(request, "create"):
             return refusal
         return web.json_response({"status": {"userInfo": self.users[token]}}, status=201)
+
+    async def _access_review(self, request: web.Request) -> web.Response:
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if refusal := self._admit(request, "create"):
+            return refusal
+        asked = (await request.json())["spec"]["resourceAttributes"]
+        plural = f"{asked['resource']}/{asked['subresource']}"
+        allowed = (token, asked["verb"], plural) not in self.denied
+        return web.json_response({"status": {"allowed": allowed}}, status=201)
 
     async def _token(self, request: web.Request) -> web.Response:
         if refusal := self._admit(request, "create"):

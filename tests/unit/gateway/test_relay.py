@@ -66,6 +66,27 @@ async def test_who_may_chat_and_not_look_gets_an_answer(gateway: Serving, api: A
     assert (await gateway.call("POST", CHAT, {"input": "Hi"}))[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", CHAT), ("GET", "/instances/helper/conversations"), ("GET", "/instances/helper/ws")],
+)
+async def test_who_may_neither_chat_nor_look_reaches_nothing_of_that_name(
+    gateway: Serving, api: ApiServer, pod: Pod, method: str, path: str
+) -> None:
+    api.denied |= {("alice", "get", "instances")}
+    api.denied |= {("alice", verb, "instances/chat") for verb in ("create", "get", "delete")}
+    status, problem = await gateway.call(method, path, {"input": "Hi"})
+    assert (status, problem["type"].rpartition("/")[2]) == (403, "forbidden")
+    assert "system:serviceaccount:team-a:alice may not create instances/chat" in problem["detail"]
+    assert not pod.asked
+    assert not api.issued, "and no token is made for it"
+
+
+async def test_who_may_only_read_conversations_need_not_look(gateway: Serving, api: ApiServer) -> None:
+    api.denied |= {("alice", "get", "instances"), ("alice", "create", "instances/chat")}
+    assert (await gateway.call("GET", "/instances/helper/conversations"))[0] == 200
+
+
 async def test_an_instance_that_is_not_there_is_a_404(gateway: Serving, pod: Pod) -> None:
     for name in ("nobody", "My%20Agent", "106"):
         assert (await gateway.call("POST", f"/instances/{name}/chat", {"input": "Hi"}))[0] == 404

@@ -259,6 +259,15 @@ async def test_an_access_review_asks_in_the_namespace_and_gives_the_decision(
     assert server.sent["spec"]["groups"] == ["x"]
 
 
+async def test_a_caller_asks_what_it_may_do_itself(server: Server, client: KubeClient) -> None:
+    server.will_say({"status": {"allowed": True}}, 201)
+    attributes = ResourceAttributes(namespace="a", verb="create", group="g", resource="instances")
+    assert (await client.as_caller("theirs").self_subject_access_review(attributes)).allowed
+    assert server.last.path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    assert server.last.headers["Authorization"] == "Bearer theirs"
+    assert server.sent["spec"]["resourceAttributes"]["verb"] == "create"
+
+
 async def test_a_token_is_requested_for_its_audience(server: Server, client: KubeClient) -> None:
     server.will_say({"status": {"token": "t", "expirationTimestamp": "2030-01-01T00:00:00Z"}}, 201)
     token = await client.create_token("a", "caller", TokenRequest(audiences=("i.a.svc",), seconds=600))
