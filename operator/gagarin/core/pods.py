@@ -18,6 +18,7 @@ IMAGE_REASONS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 )
 CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+OVER = ("Succeeded", "Failed")
 # How long a pod may wait for volumes and network, or be unready, before that is called a fault.
 START_SECONDS = 60
 # The fault that is told when pods have different ones: the most certain first.
@@ -40,10 +41,12 @@ def fault_of(pods: Iterable[Object], now: str) -> Problem | None:
     return Problem("Ready", reason, f"Pod {name}: {message}")
 
 
-def _living(pods: Iterable[Object]) -> Iterator[tuple[str, Object]]:
-    for pod in pods:
-        if "deletionTimestamp" not in pod["metadata"]:
-            yield pod["metadata"]["name"], pod
+def _living(pods: Iterable[Object]) -> list[tuple[str, Object]]:
+    """Those that are not being deleted. One that is over (evicted, or its node shut down) stays there and is
+    never started again: it tells something only as long as no other has taken its place."""
+    there = [(pod["metadata"]["name"], pod) for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    going = [each for each in there if (each[1].get("status") or {}).get("phase") not in OVER]
+    return going or there
 
 
 def _faults(pod: Object, now: str) -> Iterator[tuple[str, str]]:

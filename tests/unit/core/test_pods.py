@@ -127,6 +127,21 @@ def test_a_pod_says_why_it_does_not_run(status: dict[str, Any], expected: tuple[
     )
 
 
+def test_a_pod_that_was_evicted_is_no_fault_of_those_that_took_its_place() -> None:
+    gone = {
+        "phase": "Failed",
+        "containerStatuses": [{"name": "chat", "ready": False, "state": ended(137, "Error")}],
+    }
+    evicted, starting = (
+        a.pod("r1", name="old", **gone),
+        a.pod("r1", name="new", **a.waiting("ContainerCreating")),
+    )
+    assert fault_of([evicted, starting], a.NOW) is None
+    alone = fault_of([evicted], a.NOW)
+    assert alone is not None
+    assert alone.reason == "PodCrashed"
+
+
 FINE: list[tuple[str, dict[str, Any]]] = [
     ("nothing is known yet", {}),
     ("it is being created", a.waiting("ContainerCreating")),
