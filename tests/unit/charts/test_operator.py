@@ -363,13 +363,22 @@ def test_an_account_can_have_annotations_and_another_name() -> None:
         ("my-gagarin", {}, "my-gagarin-operator"),
         ("team-a", {"nameOverride": "agents"}, "team-a-agents-operator"),
         ("team-a", {"fullnameOverride": "agents"}, "agents-operator"),
-        ("r" * 53, {}, "r" * 53 + "-operator"),
+        ("r" * 53, {}, "r" * 46 + "-operator"),
     ],
 )
 def test_names_follow_the_release(release: str, values: Object, name: str) -> None:
     objects = render(release=release, values=values)
     assert only(objects, "Deployment")["metadata"]["name"] == name
     assert environment(objects)["GAGARIN_LEASE_NAME"] == name
+
+
+@pytest.mark.parametrize("values", [{}, {"fullnameOverride": "r" * 63}])
+def test_the_longest_release_still_has_names_that_a_service_can_have(values: Object) -> None:
+    everything = {"serviceMonitor": {"enabled": True}, "gateway": {"enabled": True}}
+    services = of_kind(render(release="r" * 53, values=everything | values), "Service")
+    names = [item["metadata"]["name"] for item in services]
+    assert len(set(names)) == 3
+    assert max(map(len, names)) <= 63
 
 
 def test_the_notes_name_the_deployment_and_the_next_step() -> None:

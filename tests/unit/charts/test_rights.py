@@ -90,6 +90,13 @@ def test_with_namespaces_named_the_operator_has_a_role_in_each_and_nothing_clust
         assert rights_of(role) == IN_A_NAMESPACE | rights("", "namespaces", {"get"})
 
 
+def test_a_namespace_may_be_called_as_yaml_calls_something_else() -> None:
+    values = {"watchNamespaces": ["123", "no"], "gateway": {"enabled": True}}
+    objects = of_kind(render(values=values), "Role") + of_kind(render(values=values), "RoleBinding")
+    namespaces = [item["metadata"]["namespace"] for item in objects]
+    assert set(namespaces) == {"123", "no", "gagarin-system"}
+
+
 def test_the_roles_in_namespaces_are_bound_to_the_account_in_its_own() -> None:
     objects = render(values={"watchNamespaces": ["a", "b"]})
     bindings = [

@@ -48,6 +48,7 @@ from tests.unit.charts.rendering import CHARTS, Object, refusal, render
         ({"instances": {"proxy": {"https": "proxy:3128"}}}, "at '/instances/proxy/https'"),
         ({"instances": {"proxy": {"noProxy": "a, b"}}}, "at '/instances/proxy/noProxy'"),
         ({"instances": {"caBundle": "not PEM"}}, "at '/instances/caBundle'"),
+        ({"instances": {"caBundle": "\n"}}, "at '/instances/caBundle'"),
         ({"instances": {"imageMirrors": [{"from": "a/"}]}}, "missing property 'to'"),
         (
             {"instances": {"imageMirrors": [{"from": "a,b", "to": "c"}]}},
