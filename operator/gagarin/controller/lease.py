@@ -69,18 +69,22 @@ class Lease:
 
     async def acquire(self) -> None:
         """Wait until the Lease is ours."""
-        while not await self._try():  # noqa: ASYNC110 -- what is waited for is in the API server
+        asked = self._clock()
+        while not await self._try():
             await asyncio.sleep(self._terms.period * (0.75 + random.random() / 2))  # noqa: S311 -- jitter
-        self._renewed = self._clock()
+            asked = self._clock()
+        self._renewed = asked
 
     async def keep(self) -> None:
-        """Renew the Lease, for ever. Raises `LeaseLost`."""
-        renewed = self._clock()
+        """Renew the Lease, for ever. Raises `LeaseLost`. What counts is when a renewal was asked for: others
+        may see it long before a slow answer comes."""
+        renewed = self._clock() if self._renewed is None else self._renewed
         while True:
             await asyncio.sleep(self._terms.period)
+            asked = self._clock()
             try:
-                async with asyncio.timeout(self._terms.deadline - (self._clock() - renewed)):
-                    renewed = self._clock() if await self._try() else renewed
+                async with asyncio.timeout(self._terms.deadline - (asked - renewed)):
+                    renewed = asked if await self._try() else renewed
                 self._renewed = renewed
             except TimeoutError:
                 logger.warning("Lease %s could not be renewed: the API server does not answer", self._name)

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from gagarin.controller.lease import Lease, LeaseLost, Terms
-from gagarin.core.objects import Key
+from gagarin.core.objects import Key, Object
 from gagarin.kube.errors import Forbidden, Unavailable
+from gagarin.kube.resources import Resource
 from tests.unit.controller.apiserver import FakeCluster
 from tests.unit.controller.clock import until
 from tests.unit.server.clock import Clock
@@ -84,6 +85,32 @@ async def test_an_api_server_that_is_away_for_too_long_loses_it() -> None:
     await until(lambda: len(cluster.writes) >= 3)
     assert not keeping.done()
     clock.seconds += 10
+    with pytest.raises(LeaseLost, match="was not renewed for 10 s"):
+        await asyncio.wait_for(keeping, 5)
+
+
+class SlowCluster(FakeCluster):
+    """An API server that has done what it is asked long before its answer arrives."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        super().__init__()
+        self._clock, self._seconds = clock, seconds
+
+    async def replace(self, resource: Resource, item: Object) -> Object:
+        done = await super().replace(resource, item)
+        self._clock.seconds += self._seconds
+        self.failing = [Unavailable("down")] * 1000
+        return done
+
+
+async def test_a_slow_answer_does_not_make_the_lease_last_longer_than_others_think() -> None:
+    clock = Clock()
+    cluster = SlowCluster(clock, 9)
+    held = lease(cluster, "a", clock)
+    await held.acquire()
+    keeping = asyncio.create_task(held.keep())
+    await until(lambda: len(cluster.writes) >= 2)
+    clock.seconds += 2  # 11 since the renewal; somebody else may begin after 15
     with pytest.raises(LeaseLost, match="was not renewed for 10 s"):
         await asyncio.wait_for(keeping, 5)
 
