@@ -37,6 +37,7 @@ ADMITTED: list[tuple[str, Object]] = [
     ("Provider", {"type": "OpenAI", "allowedNamespaces": {"from": "Selector", "selector": {}}}),
     ("Tool", STDIO),
     ("Tool", {"type": "MCP", "mcp": {"url": "http://mcp.tools.svc/mcp"}}),
+    ("Tool", {"type": "OpenAPI", "openAPI": {"url": "http://api.tools.svc/openapi.json"}}),
     ("Instance", INSTANCE),
 ]
 REFUSED: list[tuple[str, Object, str]] = [
@@ -51,6 +52,11 @@ REFUSED: list[tuple[str, Object, str]] = [
     ),
     ("Tool", changed(STDIO, "stdio.image", "docker.io/evil:1"), "the image docker.io/evil:1 is of none"),
     ("Tool", {"type": "MCP", "mcp": {"url": "https://evil.example.com/mcp"}}, "https://evil.example.com/mcp"),
+    (
+        "Tool",
+        {"type": "OpenAPI", "openAPI": {"configMapKeyRef": {"name": "api", "key": "openapi.json"}}},
+        "a document in a ConfigMap may name any server",
+    ),
     ("Instance", {"agentRef": {"name": "a"}}, "networkPolicy.egress must be Restricted"),
     ("Instance", changed(INSTANCE, "service.type", "LoadBalancer"), "service.type must be ClusterIP"),
 ]
