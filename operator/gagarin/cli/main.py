@@ -237,10 +237,14 @@ register(app)
 
 
 async def _until_signalled(work: Coroutine[Any, Any, int]) -> int:
-    """Cancels the work on SIGINT and SIGTERM, so that it can end its children; that is no failure."""
+    """Cancels the work on SIGINT, SIGTERM and the end of the terminal, so that it can end its children and
+    remove the keys that it wrote down; that is no failure. Under nohup the terminal's end is not heeded."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    ends = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        ends.remove(signal.SIGHUP)
+    for number in ends:
         loop.add_signal_handler(number, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         return await task

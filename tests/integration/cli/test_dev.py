@@ -93,6 +93,22 @@ async def test_the_chat_server_checks_tokens_as_in_a_cluster(folder: Path) -> No
         assert await status_of(served, {"Authorization": f"Bearer {served.token[:-4]}AAAA"}) == 401
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_however_it_is_asked_to_end_no_key_is_left(folder: Path, number: signal.Signals) -> None:
+    variables = folder.parent / "variables"
+    variables.write_text("OPENAI_API_KEY=secret\n", encoding="utf-8")
+    temporary = folder.parent / "temporary"
+    temporary.mkdir()
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
+    options = ("--port", "0", "--env-file", str(variables))
+    with running(folder, *options, TMPDIR=str(temporary)) as served:
+        signal.signal(signal.SIGHUP, inherited)
+        assert "secret" in [file.read_text() for file in temporary.rglob("*") if file.is_file()]
+        served.process.send_signal(number)
+        assert served.process.wait(20) == 0
+        assert list(temporary.iterdir()) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 async def test_however_it_ends_no_process_is_left(folder: Path, number: signal.Signals) -> None:
     with running(folder) as served:
