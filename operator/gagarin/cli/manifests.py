@@ -9,6 +9,7 @@ line. What a kustomization would change is not seen: pipe what it makes, `kustom
 from __future__ import annotations
 
 import base64
+import difflib
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -167,6 +168,10 @@ def _check_envelope(document: Document) -> None:
     for name in ("apiVersion", "kind"):
         if not isinstance(item.get(name), str):
             _refuse(document, (name,), f"{name} is missing or not a string")
+    if item["apiVersion"].startswith(f"{GROUP}/") and item["kind"] not in KINDS:
+        near = difflib.get_close_matches(item["kind"], KINDS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(KINDS)}"
+        _refuse(document, ("kind",), f"there is no kind {item['kind']} in {GROUP}; {hint}")
     metadata = item.get("metadata")
     if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
         _refuse(document, ("metadata", "name"), f"this {item['kind']} has no metadata.name")

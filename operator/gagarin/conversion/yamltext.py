@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 import yaml
 
 MOST_NESTED = 100
+_TAB = "there is a tab here; YAML is indented with spaces"
 FieldPath = Sequence[str | int]
 
 
@@ -78,11 +79,18 @@ def documents(file: str, text: str) -> Iterator[Document]:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        raise YamlError(mark_of(file, error.problem_mark), f"not valid YAML: {error.problem}") from error
+        problem = _TAB if _is_at_tab(text, error.problem_mark) else error.problem
+        raise YamlError(mark_of(file, error.problem_mark), f"not valid YAML: {problem}") from error
     except YamlError:
         raise
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a number that is none
         raise YamlError(Mark(file, 1, 1), f"not valid YAML: {error}") from error
+
+
+def _is_at_tab(text: str, mark: Any) -> bool:
+    """What the library says of a tab does not name it."""
+    lines = text.split("\n")[mark.line : mark.line + 1] if mark else []
+    return any(line[mark.column :].startswith("\t") for line in lines)
 
 
 def mark_of(file: str, mark: Any) -> Mark:

@@ -68,6 +68,8 @@ def test_string_data_of_a_secret_is_shown_as_data(tmp_path: Path) -> None:
     ("text", "line", "says"),
     [
         ("a: ]", 1, "not valid YAML"),
+        ("a:\n\tb: 1\n", 2, "not valid YAML: there is a tab here; YAML is indented with spaces"),
+        ("a:\n  b: 1\n\tc: 1\n", 3, "not valid YAML: there is a tab here"),
         ("a: 2001-99-99", 1, "apiVersion is missing"),
         ("? [a]\n: b", 1, "a key is a string"),
         ("[" * 100_000, 1, "nested more than 100 times"),
@@ -79,6 +81,16 @@ def test_string_data_of_a_secret_is_shown_as_data(tmp_path: Path) -> None:
         ("kind: Agent\nmetadata: {name: a}\n", 1, "apiVersion is missing"),
         ("apiVersion: v1\nkind: Secret\n", 1, "this Secret has no metadata.name"),
         ("apiVersion: v1\nkind: Secret\nmetadata: {name: 7}\n", 3, "this Secret has no metadata.name"),
+        (
+            AGENT.format(name="a").replace("Agent", "agent"),
+            2,
+            "no kind agent in gagarin.fyodorov.ai; did you",
+        ),
+        (
+            AGENT.format(name="a").replace("Agent", "Bot"),
+            2,
+            "known are Provider, Model, Tool, Agent, Instance",
+        ),
         ("a: !!python/object:os.system {}\n", 1, "not valid YAML"),
     ],
 )
