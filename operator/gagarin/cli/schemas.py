@@ -13,6 +13,7 @@ from typing import Any
 
 from gagarin.api.crd import crd
 from gagarin.api.kinds import API_VERSION, GROUP, KINDS, VERSION, Kind
+from gagarin.cli.errors import CommandError
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 ALL = "gagarin.json"
@@ -26,10 +27,13 @@ def files() -> dict[str, str]:
 
 
 def write(folder: Path) -> list[str]:
-    """Write `files` to a folder. Returns their names."""
-    for name, text in files().items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
+    """Write `files` to a folder. Returns their names. Raises `CommandError`."""
+    try:
+        for name, text in files().items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{error.filename}: {error.strerror}") from error
     return list(files())
 
 

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 from referencing import Registry, Resource
 
+from gagarin.cli.errors import CommandError
 from gagarin.cli.schemas import ALL, files, out_of_step, write
 from tests.unit.api.examples import ACCEPTED, UNKNOWN_FIELD, Example
 
@@ -61,6 +62,12 @@ def test_what_is_written_is_in_step_until_somebody_changes_it(tmp_path: Path) ->
     assert out_of_step(tmp_path) == []
     (tmp_path / ALL).write_text("{}")
     assert out_of_step(tmp_path) == [ALL]
+
+
+def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CommandError, match=f"^{tmp_path / 'file'}[^:]*: "):
+        write(tmp_path / "file")
 
 
 def test_the_schemas_in_the_repository_are_in_step() -> None:
