@@ -7,6 +7,7 @@ model says is never allowed to steer the terminal: control characters are left o
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,9 +138,21 @@ def _write(console: Console, text: str) -> None:
     console.file.flush()
 
 
+def _unprompted(prompt: str) -> str:
+    """`input` would mix the prompt with the answers, where they are kept or read by a program."""
+    if sys.stdin.isatty():
+        sys.stderr.write(prompt)
+        sys.stderr.flush()
+    return input()
+
+
 @contextlib.contextmanager
 def keyboard(history: Path) -> Iterator[Ask]:
-    """Lines from the keyboard, with those of earlier times to go back to, which only their owner can read."""
+    """Lines from the keyboard, with those of earlier times to go back to, which only their owner can read; or
+    lines of a file or a pipe, for which nobody is asked."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        yield _unprompted
+        return
     try:
         import readline
     except ImportError:  # Python can be built without it

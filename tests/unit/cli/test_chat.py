@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,7 +148,30 @@ def test_a_model_does_not_steer_the_terminal(served: Instance, terminal: bool) -
     assert printable("a\tb\nc é 你") == "a\tb\nc é 你"
 
 
-def test_what_was_typed_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
+class Terminal(io.StringIO):
+    """A stream that says it is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("stdin", "asked"), [(io.StringIO, ""), (Terminal, "> ")])
+def test_the_prompt_is_never_among_answers_that_somebody_keeps(
+    stdin: type[io.StringIO],
+    asked: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "stdin", stdin("Hello\n"))
+    with keyboard(tmp_path / "history") as ask:
+        assert ask("> ") == "Hello"
+    assert capsys.readouterr() == ("", asked)
+
+
+def test_what_was_typed_is_kept_for_its_owner_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(sys, "stdout", Terminal())
     file = tmp_path / "state" / "history"
     with keyboard(file) as ask:
         assert ask is input
