@@ -58,7 +58,7 @@ def decoded(decoder: msgspec.json.Decoder[T], body: bytes | str) -> T:
     except UnicodeError as error:
         raise malformed("a text in it is not UTF-8") from error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise malformed(str(error)) from error
+        raise malformed(str(error) if body else "it is empty") from error
 
 
 def check_text(where: str, text: str, max_chars: int) -> None:

@@ -40,6 +40,10 @@ def test_what_is_no_json_is_a_400(text: bytes) -> None:
     assert refusal(text).status == 400
 
 
+def test_a_body_that_is_not_there_is_called_empty() -> None:
+    assert refusal(b"").detail == "it is empty"
+
+
 @pytest.mark.parametrize(
     ("text", "where", "what"),
     [
