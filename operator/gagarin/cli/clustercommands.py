@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,7 +64,7 @@ def init(
 
     for file in write(folder, name):
         typer.echo(file)
-    typer.echo(f"Next: gagarin dev -f {folder}", err=True)
+    typer.echo(f"Next: gagarin dev -f {shlex.quote(str(folder))}", err=True)
 
 
 def chat(
@@ -207,8 +208,10 @@ def _endpoint(kubeconfig: Path | None, context: str | None) -> Endpoint:
         return endpoint_of(kubeconfig, context)
     except NoKubeconfigError as error:
         here = ", ".join(served.called for session in running() for served in session.instances)
-        hint = f"\n  `gagarin dev` runs, for `chat` and `token`: {here}" if here else ""
-        raise CommandError(f"{error}{hint}") from error
+        hint = (
+            f"`gagarin dev` runs, for `chat` and `token`: {here}" if here else "no `gagarin dev` runs either"
+        )
+        raise CommandError(f"{error}\n  {hint}") from error
 
 
 def _piped() -> str | None:

@@ -61,7 +61,8 @@ def test_without_a_cluster_it_is_told_what_runs_here(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setenv("KUBECONFIG", "/none")
     error = r"there is no kubeconfig at /none: name one with --kubeconfig or KUBECONFIG"
-    assert re.fullmatch(f"(error: )?{error}\n?", _said(run(command, "nope")))
+    hint = r"  no `gagarin dev` runs either"
+    assert re.fullmatch(f"(error: )?{error}\n{hint}\n?", _said(run(command, "nope")))
     state = State.of(tmp_path / "agents")
     with state.held():
         served = [Served("helper", each, "http://127.0.0.1:1", "", "") for each in ("default", "team-a")]
@@ -79,6 +80,7 @@ def test_init_says_what_it_wrote_and_what_comes_next(tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert done.stdout.splitlines()[0] == str(tmp_path / "first" / "provider.yaml")
     assert f"gagarin dev -f {tmp_path / 'first'}" in done.stderr
+    assert f"gagarin dev -f '{tmp_path / 'my first'}'" in run("init", str(tmp_path / "my first")).stderr
 
 
 def test_chat_by_a_url_takes_its_token_from_a_file_or_the_environment(
