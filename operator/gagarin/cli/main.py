@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Coroutine
@@ -252,7 +253,8 @@ async def _until_signalled(work: Coroutine[Any, Any, int]) -> int:
 
 
 def main() -> None:
-    """The entry point of the console script."""
+    """The entry point of the console script. Without a standard input there is nothing to read from it."""
+    sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 -- for as long as it runs
     try:
         app()
     except CommandError as error:

@@ -30,3 +30,9 @@ def test_what_init_writes_runs_and_can_be_talked_to(tmp_path: Path) -> None:
         refused = gagarin("chat", "--url", dev.url, "-m", "Hello", GAGARIN_TOKEN="wrong")
     assert refused.returncode == 1
     assert "a token has to be for this Instance" in refused.stderr
+
+
+def test_a_standard_input_that_is_closed_is_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "lint").write_text(f"exec {sys.executable} -m gagarin.cli lint -f - <&-", encoding="utf-8")
+    done = subprocess.run(["sh", tmp_path / "lint"], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr.partition(" (")[0]) == (2, "error: -: no manifests there")
