@@ -140,17 +140,15 @@ def _write(console: Console, text: str) -> None:
 
 def _unprompted(prompt: str) -> str:
     """`input` would mix the prompt with the answers, where they are kept or read by a program."""
-    if sys.stdin.isatty():
-        sys.stderr.write(prompt)
-        sys.stderr.flush()
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
     return input()
 
 
 @contextlib.contextmanager
 def keyboard(history: Path) -> Iterator[Ask]:
-    """Lines from the keyboard, with those of earlier times to go back to, which only their owner can read; or
-    lines of a file or a pipe, for which nobody is asked."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    """Lines from the keyboard, with those of earlier times to go back to, which only their owner can read."""
+    if not sys.stdout.isatty():
         yield _unprompted
         return
     try:

@@ -216,10 +216,10 @@ def _endpoint(kubeconfig: Path | None, context: str | None) -> Endpoint:
 
 def _piped() -> str | None:
     """All of standard input, unless somebody sits there."""
-    if sys.stdin is not None and sys.stdin.isatty():
+    if sys.stdin.isatty():
         return None
     try:
-        text = "" if sys.stdin is None else sys.stdin.buffer.read().decode()
+        text = sys.stdin.buffer.read().decode()
     except UnicodeDecodeError as error:
         raise CommandError("standard input is no text in UTF-8") from error
     if not text.strip():
