@@ -28,6 +28,7 @@ def choices(words: Sequence[str]) -> list[str]:
         "_GAGARIN_COMPLETE": "complete_fish",
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
         "_TYPER_COMPLETE_ARGS": line,
+        "COLUMNS": "1000",  # descriptions are not to be folded: each line is a choice
     }
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):

@@ -14,6 +14,7 @@ from gagarin.cli.kubectlcompletion import choices
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_GAGARIN_COMPLETE", "_TYPER_COMPLETE_FISH_ACTION", "_TYPER_COMPLETE_ARGS"):
         monkeypatch.setenv(name, "")  # and so is gone afterwards
+    monkeypatch.setenv("COLUMNS", "40")
 
 
 def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
@@ -31,6 +32,10 @@ def test_commands_are_offered_with_what_they_do(
     everything = said(monkeypatch, capsys, "")
     assert {"lint\t", "chat\t"} <= {line.partition("\t")[0] + "\t" for line in everything}
     assert said(monkeypatch, capsys) == everything
+
+
+def test_a_choice_is_one_line_however_narrow_the_terminal_is() -> None:
+    assert all("\t" in line for line in choices(["lint", "--"]))
 
 
 def test_options_are_those_of_the_command() -> None:
