@@ -81,7 +81,9 @@ def region(
 
 @server.tool()
 async def wait(seconds: float, ctx: Context[Any, Any], marks: str = "") -> str:
-    """Take some time, report progress; whether it was cancelled is left in the file `marks`."""
+    """Take some time, report progress; whether it has begun and was cancelled is left in the file `marks`."""
+    if marks:
+        Path(marks).write_text("begun")
     try:
         await ctx.report_progress(0, 1, "waiting")
         await asyncio.sleep(seconds)
