@@ -34,7 +34,7 @@ async def visited(browser: Browser, **options: Any) -> AsyncIterator[Page]:
     """A page of somebody new. It fails the test in the end if anything was wrong in the background: an error
     in a script, a message of the browser that is none about a refused request, a violation of the policy."""
     context = await browser.new_context(**{"viewport": WIDE, "locale": "en-GB", **options})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)
     await context.add_init_script(VIOLATIONS)
     page = await context.new_page()
     wrong: list[str] = []
