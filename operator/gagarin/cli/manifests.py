@@ -9,7 +9,6 @@ line. What a kustomization would change is not seen: pipe what it makes, `kustom
 from __future__ import annotations
 
 import base64
-import difflib
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ import yaml
 from gagarin.api.kinds import GROUP, KINDS
 from gagarin.cli import documents
 from gagarin.cli.errors import CommandError, ManifestError
+from gagarin.cli.validation import hint
 from gagarin.conversion.yamltext import Document, FieldPath, Mark, place_in
 from gagarin.core.objects import Key, Object, ObjectMap, key_of
 
@@ -169,9 +169,8 @@ def _check_envelope(document: Document) -> None:
         if not isinstance(item.get(name), str):
             _refuse(document, (name,), f"{name} is missing or not a string")
     if item["apiVersion"].startswith(f"{GROUP}/") and item["kind"] not in KINDS:
-        near = difflib.get_close_matches(item["kind"], KINDS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(KINDS)}"
-        _refuse(document, ("kind",), f"there is no kind {item['kind']} in {GROUP}; {hint}")
+        message = f"there is no kind {item['kind']} in {GROUP}; {hint(item['kind'], tuple(KINDS))}"
+        _refuse(document, ("kind",), message)
     metadata = item.get("metadata")
     if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
         _refuse(document, ("metadata", "name"), f"this {item['kind']} has no metadata.name")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,9 +92,14 @@ def _existing(location: FieldPath, value: Any) -> FieldPath:
 
 
 def _unknown(path: FieldPath, known: Collection[str]) -> Fault:
-    near = difflib.get_close_matches(str(path[-1]), known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
-    return Fault("unknown-field", path, f"there is no field {path[-1]} here; {hint}")
+    message = f"there is no field {path[-1]} here; {hint(str(path[-1]), sorted(known))}"
+    return Fault("unknown-field", path, message)
+
+
+def hint(name: str, known: Sequence[str]) -> str:
+    """What somebody may have meant with a name that is not known."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
 
 
 def _schema_at(schema: Json, path: FieldPath) -> Json:

@@ -21,6 +21,7 @@ from gagarin.gateway.memory import Memory
 from gagarin.kube.errors import Forbidden, KubeError, NotFound
 from gagarin.kube.resources import INSTANCE
 from gagarin.kube.reviews import ResourceAttributes, ReviewedUser
+from gagarin.serving.problems import forbidden
 
 REMEMBERED_SECONDS = 10.0
 MAX_REMEMBERED = 4096
@@ -72,7 +73,7 @@ class Destinations:
         try:
             scheme = await _scheme_seen_by(caller, namespace, name)
             if scheme is None and not await _may_chat(caller, namespace, name):
-                raise problems.forbidden(user.username, namespace, name)
+                raise forbidden(user.username, "create", f"{namespace}/{name}")
         except NotFound as error:
             raise problems.not_found("Instance", namespace, name) from error
         except KubeError as error:

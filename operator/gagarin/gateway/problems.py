@@ -56,16 +56,6 @@ def unnamable() -> Problem:
     return Problem(403, "unnamable-user", "The user cannot be named to a pod", detail)
 
 
-def forbidden(user: str, namespace: str, instance: str) -> Problem:
-    """RBAC lets the caller neither see the Instance nor chat with it: in the words of a pod, which is not
-    asked."""
-    detail = (
-        f"{user} may not create instances/chat of Instance {namespace}/{instance}; "
-        "a Role in its namespace can allow it"
-    )
-    return Problem(403, "forbidden", "Access is not allowed", detail)
-
-
 def socket_refused(status: int, instance: str) -> Problem:
     """A pod's refusal of a handshake, of which only the status can be seen."""
     if status == 403:

@@ -36,14 +36,6 @@ def no_token(audiences: tuple[str, ...]) -> Problem:
     return Problem(401, "unauthorized", "A bearer token is needed", detail, headers=headers)
 
 
-def forbidden(user: str, verb: str, instance: str) -> Problem:
-    """RBAC says no. `instance` is NAMESPACE/NAME."""
-    detail = (
-        f"{user} may not {verb} instances/chat of Instance {instance}; a Role in its namespace can allow it"
-    )
-    return Problem(403, "forbidden", "Access is not allowed", detail)
-
-
 def access_unknown() -> Problem:
     """The API server cannot be asked, so nobody is let in."""
     return Problem(

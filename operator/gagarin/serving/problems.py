@@ -56,6 +56,14 @@ def problem_response(problem: Problem) -> web.Response:
     return answer
 
 
+def forbidden(user: str, verb: str, instance: str) -> Problem:
+    """RBAC does not let a user chat. `instance` is NAMESPACE/NAME."""
+    detail = (
+        f"{user} may not {verb} instances/chat of Instance {instance}; a Role in its namespace can allow it"
+    )
+    return Problem(403, "forbidden", "Access is not allowed", detail)
+
+
 def malformed(detail: str) -> Problem:
     """The body is not what it should be a text of (JSON, YAML), or not UTF-8."""
     return Problem(400, "malformed-body", "The body cannot be read", detail)

@@ -10,6 +10,7 @@ from gagarin.serving.errors import Problem
 from gagarin.serving.problems import (
     body_too_large,
     body_too_slow,
+    forbidden,
     internal,
     invalid_header,
     invalid_query,
@@ -56,7 +57,7 @@ def test_every_problem_has_another_kind_unless_it_is_the_same() -> None:
         invalid_query("", ""),
         body_too_large(1),
         body_too_slow(1),
-        problems.forbidden("", "create", ""),
+        forbidden("", "create", ""),
         problems.access_unknown(),
         problems.history_unavailable(),
         problems.unknown_conversation(""),

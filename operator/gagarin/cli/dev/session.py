@@ -200,10 +200,9 @@ class _Session:
         ports = self._ports(plan)
         here = {server.key: url_of(server, ports[server.key]) for server in plan.servers}
         placed = [server.addressed(self.servers.urls | here) for server in plan.servers]
-        stub = [self._start_stub()] if plan.stubbed and not self._stub.runs else []
-        *_, started = await asyncio.gather(*stub, self.servers.bring(placed, ports))
+        _, started = await asyncio.gather(self._start_stub(plan), self.servers.bring(placed, ports))
         self._announce()
-        return bool(started) and not plan.kept
+        return started and not plan.kept
 
     def _ports(self, plan: Plan) -> dict[Key, int]:
         first, state = self._options.port, self._stage.state
@@ -216,7 +215,10 @@ class _Session:
             state.remember(remembered | (ports if first else {}))
         return ports
 
-    async def _start_stub(self) -> None:
+    async def _start_stub(self, plan: Plan) -> None:
+        """Where something asks it, and it does not run yet."""
+        if self._stub.runs or not plan.stubbed:
+            return
         arguments = ("--host", LOOPBACK, "--port", str(self._stub_port))
         try:
             await self._stub.start(Command("gagarin.stub", arguments, dict(os.environ)))

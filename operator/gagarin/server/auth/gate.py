@@ -20,7 +20,7 @@ from gagarin.server.errors import AuthorityUnavailable, TokenRefused
 from gagarin.server.metrics import Metrics
 from gagarin.serving.errors import Problem
 from gagarin.serving.logs import Log
-from gagarin.serving.problems import invalid_header
+from gagarin.serving.problems import forbidden, invalid_header
 
 END_USER_HEADER = "Gagarin-End-User"
 MAX_END_USER = 256
@@ -111,7 +111,7 @@ class Gate:
 
     async def _require(self, identity: Identity, verb: Verb) -> None:
         if not await self._access.allowed(identity, verb):
-            raise problems.forbidden(identity.user, verb, self._instance)
+            raise forbidden(identity.user, verb, self._instance)
 
     def _record(self, verb: Verb, who: dict[str, str], decision: str, reason: str | None) -> None:
         self._metrics.decided(decision)
