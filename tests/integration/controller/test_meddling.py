@@ -144,7 +144,8 @@ def test_a_quota_that_refuses_pods_is_told_in_its_words(world: World) -> None:
 
 
 def test_a_namespace_deleted_under_an_instance_takes_all_of_it_along_without_a_fight(world: World) -> None:
-    operator = world.start(everywhere=True)
+    lease = ["--lease-namespace=default", f"--lease-name={world.namespace}"]  # it must outlive the namespace
+    operator = world.start(*lease, everywhere=True)
     world.apply(*world.quickstart())
     world.make_ready("helper")
     world.quiet()
