@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,37 +61,30 @@ class Lease:
         self._terms = terms
         self._seen: tuple[Any, Any] = (None, None)  # holder and renewal of the last record, and
         self._since = 0.0  # since when we have seen it like that
-        self._renewed: float | None = None
+        self._renewed = -math.inf  # when that was asked for which made it ours
 
     @property
     def is_held(self) -> bool:
         """Is the Lease ours beyond doubt? Not when this process was stopped for longer than it lasts."""
-        return self._renewed is not None and self._clock() - self._renewed < self._terms.duration
+        return self._clock() - self._renewed < self._terms.duration
 
     async def acquire(self) -> None:
         """Wait until the Lease is ours."""
-        asked = self._clock()
-        while not await self._try():
+        while not await self._try():  # noqa: ASYNC110 -- nothing in this process says when another ends
             await asyncio.sleep(self._terms.period * (0.75 + random.random() / 2))  # noqa: S311 -- jitter
-            asked = self._clock()
-        self._renewed = asked
 
     async def keep(self) -> None:
-        """Renew the Lease, for ever. Raises `LeaseLost`. What counts is when a renewal was asked for: others
-        may see it long before a slow answer comes."""
-        renewed = self._clock() if self._renewed is None else self._renewed
+        """Renew the Lease that was acquired, for ever. Raises `LeaseLost`."""
         while True:
             await asyncio.sleep(self._terms.period)
-            asked = self._clock()
             try:
-                async with asyncio.timeout(self._terms.deadline - (asked - renewed)):
-                    renewed = asked if await self._try() else renewed
-                self._renewed = renewed
+                async with asyncio.timeout(self._terms.deadline - (self._clock() - self._renewed)):
+                    await self._try()
             except TimeoutError:
                 logger.warning("Lease %s could not be renewed: the API server does not answer", self._name)
             if self._seen[0] not in (self.holder, None, ""):
                 raise LeaseLost(f"Lease {self._name} has another holder, {self._seen[0]}")
-            if self._clock() - renewed >= self._terms.deadline:
+            if self._clock() - self._renewed >= self._terms.deadline:
                 raise LeaseLost(f"Lease {self._name} was not renewed for {self._terms.deadline:.0f} s")
 
     async def release(self) -> None:
@@ -104,14 +98,19 @@ class Lease:
             logger.warning("Lease %s could not be released: %s", self._name, error)
 
     async def _try(self) -> bool:
-        """Is the Lease ours now? Raises `Forbidden` and `Unauthorized`: waiting would not help."""
+        """Is the Lease ours now? What counts is when that was asked for: others may see it long before a slow
+        answer comes. Raises `Forbidden` and `Unauthorized`: waiting would not help."""
+        asked = self._clock()
         try:
-            return await self._take()
+            is_ours = await self._take()
         except (Forbidden, Unauthorized):
             raise
         except KubeError as error:
             logger.warning("Lease %s could not be taken or renewed: %s", self._name, error)
             return False
+        if is_ours:
+            self._renewed = asked
+        return is_ours
 
     async def _take(self) -> bool:
         try:

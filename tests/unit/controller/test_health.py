@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
 from gagarin.controller.health import STUCK_SECONDS, Health, serving
-from gagarin.controller.logs import JsonFormatter, configure
 from gagarin.controller.metrics import Metrics
 from gagarin.core.objects import Key
 from tests.unit.controller.bench import Bench
@@ -91,15 +88,3 @@ async def test_the_metrics_count_resources_by_kind_and_readiness(address: str, b
     assert 'gagarin_objects{kind="Provider",ready="True",reason="Ready"} 1.0' in text
     assert 'gagarin_objects{kind="Agent",ready="False",reason="RefNotFound"} 1.0' in text
     assert "gagarin_queue_depth 1.0" in text
-
-
-def test_a_log_line_is_one_json_object(own_logs: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
-    configure("info", "json")
-    assert isinstance(own_logs.handlers[0].formatter, JsonFormatter)
-    try:
-        int("x")
-    except ValueError:
-        logging.getLogger("t").exception("failed: %s", "why\nnot")
-    line = json.loads(capsys.readouterr().err)
-    assert (line["level"], line["logger"], line["message"]) == ("error", "t", "failed: why\nnot")
-    assert "ValueError: invalid literal" in line["trace"]
