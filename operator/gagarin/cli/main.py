@@ -1,20 +1,21 @@
 """The `gagarin` command and its subcommands.
 
 Each subcommand is a few lines: options in, one function of a module called, an exit status out. A
-`CommandError` is shown as one line; anything else is a defect and shows its trace.
+`CommandError` and a full disk are shown as one line; anything else is a defect and shows its trace.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import sys
 from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -258,5 +259,13 @@ def main() -> None:
     try:
         app()
     except CommandError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        _fail(str(error))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _fail(os.strerror(error.errno))
+
+
+def _fail(why: str) -> NoReturn:
+    typer.echo(f"error: {why}", err=True)
+    sys.exit(1)

@@ -111,7 +111,7 @@ def advice(error: GagarinError) -> str:
     hints = {
         "Unauthenticated": "a token has to be for this Instance, and not expired: `gagarin token INSTANCE`",
         "Forbidden": "bind a Role with the verb create on instances/chat to whom the token is of",
-        "ConnectionFailed": "`gagarin status INSTANCE` says why it is not there",
+        "ConnectionFailed": "why: `gagarin status INSTANCE`, or what `gagarin dev` printed",
     }
     hint = hints.get(type(error).__name__)
     return f"{error}\n  {hint}" if hint else str(error)

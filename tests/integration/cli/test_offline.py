@@ -108,3 +108,13 @@ def test_schemas_are_written_and_checked(tmp_path: Path) -> None:
     assert gagarin("schemas", tmp_path, "--check").returncode == 1
     assert f"{tmp_path}/gagarin.json" in gagarin("schemas", tmp_path).stdout
     assert gagarin("schemas", tmp_path, "--check").returncode == 0
+
+
+@pytest.mark.parametrize("command", ["render", "lint"])
+def test_a_full_disk_is_told_in_one_line(command: str) -> None:
+    arguments = [sys.executable, "-m", "gagarin.cli", command, "-f", str(QUICKSTART)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            arguments, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")
