@@ -23,10 +23,10 @@ from gagarin.kube.endpoint import Endpoint, from_kubeconfig, in_cluster
 from gagarin.kube.errors import EndpointError
 from gagarin.serving import connections, ops
 from gagarin.serving.certificate import Certificate
+from gagarin.serving.collector import tracing_of
 from gagarin.serving.errors import StartError
 from gagarin.serving.logs import Log
 from gagarin.serving.signals import stop_event
-from gagarin.serving.tracing import tracing_of
 
 
 async def serve(settings: Settings, log: Log) -> None:

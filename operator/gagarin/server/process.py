@@ -48,10 +48,11 @@ from gagarin.server.tools.configured import Workshop
 from gagarin.server.tools.toolset import Toolset
 from gagarin.serving import ops
 from gagarin.serving.certificate import Certificate
+from gagarin.serving.collector import tracing_of
 from gagarin.serving.errors import StartError
 from gagarin.serving.logs import Log
 from gagarin.serving.signals import stop_event
-from gagarin.serving.tracing import Tracing, tracing_of
+from gagarin.serving.tracing import Tracing
 
 DRAIN_MARGIN = 5.0  # seconds beyond the longest possible answer
 # A thread that wants to go on waits this long for one that computes. With Python's 5 ms, the history's thread

@@ -7,15 +7,11 @@ and attributes are OpenTelemetry's; prompts, answers, arguments and results are 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
 
-from gagarin.serving.errors import StartError
-
-ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 # Not `baggage`: it may hold anything, and providers are strangers.
 CONTEXT_HEADERS = ("traceparent", "tracestate")
 MOST_CHARS = 8192  # of one header; what is longer is not a trace context
@@ -114,20 +110,3 @@ def context_of(headers: Mapping[str, str]) -> dict[str, str]:
     """The trace context among the headers of a request."""
     found = {name: headers[name] for name in CONTEXT_HEADERS if name in headers}
     return {name: value for name, value in found.items() if len(value) <= MOST_CHARS}
-
-
-def tracing_of(service: Service, environment: Mapping[str, str] = os.environ) -> Tracing:
-    """Tracing to the endpoint that OpenTelemetry's environment variables name, if they name one. Raises
-    `StartError` where the packages for it are missing."""
-    is_wanted = any(environment.get(name) for name in ENDPOINTS)
-    if not is_wanted or environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        return PASS_ON
-    try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-        from gagarin.serving.telemetry import Telemetry
-    except ImportError as error:
-        raise StartError(
-            f"an OTLP endpoint is set, and gagarin[tracing] is not installed: {error}"
-        ) from error
-    return Telemetry(service, OTLPSpanExporter())

@@ -9,9 +9,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
-from gagarin.serving.errors import StartError
 from gagarin.serving.telemetry import Telemetry
-from gagarin.serving.tracing import PASS_ON, Service, context_of, tracing_of
+from gagarin.serving.tracing import PASS_ON, Service, context_of
 
 PARENT = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "a=1"}
 SERVICE = Service("a-service", {"service.namespace": "team-a"}, {"of": "every request"})
@@ -87,22 +86,3 @@ def test_baggage_and_what_is_too_long_are_not_passed_on() -> None:
     assert context_of({"baggage": "user=7", "tracestate": "a" * 9000, "traceparent": "x"}) == {
         "traceparent": "x"
     }
-
-
-@pytest.mark.parametrize(
-    "environment", [{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_SDK_DISABLED": "true"}]
-)
-def test_tracing_is_off_unless_an_endpoint_is_named(environment: dict[str, str]) -> None:
-    assert tracing_of(SERVICE, environment) is PASS_ON
-
-
-def test_an_endpoint_turns_it_on() -> None:
-    made = tracing_of(SERVICE, {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:9/v1/traces"})
-    assert isinstance(made, Telemetry)
-    made.close()
-
-
-def test_an_endpoint_without_the_packages_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "gagarin.serving.telemetry", None)
-    with pytest.raises(StartError, match=r"gagarin\[tracing\] is not installed"):
-        tracing_of(SERVICE, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"})
