@@ -254,15 +254,20 @@ async def _until_signalled(work: Coroutine[Any, Any, int]) -> int:
 
 
 def main() -> None:
-    """The entry point of the console script. Without a standard input there is nothing to read from it."""
+    """The entry point of the console script. A standard stream that was closed is an empty one."""
     sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 -- for as long as it runs
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except CommandError as error:
         _fail(str(error))
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python tries once more to write it, at its end
         _fail(os.strerror(error.errno))
 
 

@@ -110,11 +110,25 @@ def test_schemas_are_written_and_checked(tmp_path: Path) -> None:
     assert gagarin("schemas", tmp_path, "--check").returncode == 0
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("command", ["render", "lint"])
-def test_a_full_disk_is_told_in_one_line(command: str) -> None:
+def test_a_full_disk_is_told_in_one_line(command: str, unbuffered: str) -> None:
     arguments = [sys.executable, "-m", "gagarin.cli", command, "-f", str(QUICKSTART)]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            arguments, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+            arguments,
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
         )
     assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")
+
+
+def test_without_a_standard_output_nothing_is_written_and_nothing_breaks() -> None:
+    command = f"{sys.executable} -m gagarin.cli render -f {QUICKSTART} >&-"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
