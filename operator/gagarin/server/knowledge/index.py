@@ -156,20 +156,26 @@ def _distance(found: object) -> float:
 
 def _opened(file: Path) -> sqlite3.Connection:
     """The index in the file, or a new one where that is none of ours."""
-    try:
-        connection = _connected(file)
-        if connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION:
-            connection.execute("PRAGMA synchronous = OFF")
-            connection.execute("SELECT count(*) FROM words WHERE words MATCH 'x'")
-            return connection
-        connection.close()
-    except sqlite3.DatabaseError:
-        pass
+    connection = _connected(file)
+    if _is_ours(connection):
+        return connection
+    connection.close()
     for part in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
         part.unlink(missing_ok=True)
     connection = _connected(file)
     connection.executescript(SCHEMA)
     return connection
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    try:
+        if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+            return False
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("SELECT count(*) FROM words WHERE words MATCH 'x'")
+    except sqlite3.DatabaseError:
+        return False
+    return True
 
 
 def _connected(file: Path) -> sqlite3.Connection:
