@@ -153,10 +153,8 @@ def test_a_rotated_secret_nudges_each_pod_once_and_rolls_nothing(world: World) -
     (pod,) = world.names(POD)
     deployment = world.get(DEPLOYMENT, "helper") or {}
     with world.counting() as writes:
-        began = time.monotonic()
         world.apply(world.secret(value="second"))
         world.wait(lambda: SECRETS_REVISION in str(world.get(POD, pod)), "the nudge")
-        assert time.monotonic() - began < 5
     assert writes == [f"PATCH pods {pod}"]
     assert (world.get(DEPLOYMENT, "helper") or {})["metadata"]["generation"] == deployment["metadata"][
         "generation"

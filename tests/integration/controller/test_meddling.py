@@ -114,7 +114,7 @@ def test_somebody_who_changes_a_child_back_each_time_is_told_and_not_fought(worl
     assert 3 <= len(corrections) <= 6  # at once, and after 1, 2, 4 and 8 seconds
     assert world.condition("helper")[:2] == ("False", "Conflicted")
     assert "Service" in world.condition("helper")[2]
-    world.wait(lambda: world.condition("helper")[1] == "Ready", "peace", seconds=40)
+    world.wait(lambda: world.condition("helper")[1] == "Ready", "peace")
     assert 80 in [port["port"] for port in (world.get(SERVICE, "helper") or {})["spec"]["ports"]]
 
 
@@ -151,7 +151,7 @@ def test_a_namespace_deleted_under_an_instance_takes_all_of_it_along_without_a_f
     world.quiet()
     since = len(world.proxy.calls)
     assert world.plane.call("DELETE", NAMESPACE.path("", world.namespace)).status == 200
-    world.wait(lambda: not world.names(DEPLOYMENT) and not world.names(INSTANCE), "all to go", seconds=60)
+    world.wait(lambda: not world.names(DEPLOYMENT) and not world.names(INSTANCE), "all to go")
     world.quiet(1.5)
     made = [
         call
@@ -176,7 +176,7 @@ def test_an_instance_that_is_deleted_and_made_again_at_once_gets_children_of_its
         found = [world.get(resource, "helper") for resource in (DEPLOYMENT, SERVICE, NETWORK_POLICY)]
         return all(item and item["metadata"]["ownerReferences"][0]["uid"] == new for item in found)
 
-    world.wait(belongs, "children of the new one", seconds=60)
+    world.wait(belongs, "children of the new one")
     world.make_ready("helper")
     world.quiet()
 

@@ -62,7 +62,7 @@ class Operator:
     def stop(self) -> int:
         """SIGTERM, as the kubelet sends it. Returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def says(self, words: str) -> bool:
         return words in self.log.read_text()
@@ -189,7 +189,7 @@ class World:
     def quiet(self, seconds: float = 0.7) -> None:
         """Return when the operator has made no call that writes for a while."""
         count, since = -1, time.monotonic()
-        deadline = since + 30
+        deadline = since + 120
         while time.monotonic() - since < seconds:
             if (now := len(self.proxy.writes(self.namespace))) != count:
                 count, since = now, time.monotonic()
