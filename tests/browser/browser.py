@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from playwright.async_api import Browser, ConsoleMessage, Error, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, async_playwright, expect
 
 CHROMIUM = "/usr/bin/chromium"
 # Tests run as root, in containers: the sandbox needs neither, and /dev/shm may be small.
 FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
+PATIENCE = 60_000  # milliseconds
 WIDE = {"width": 1280, "height": 800}
 VIOLATIONS = """
 window.violations = [];
@@ -23,6 +24,7 @@ addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI })
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     """A browser; each page of it begins without a trace of the others."""
+    expect.set_options(timeout=PATIENCE)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield browser
@@ -34,7 +36,7 @@ async def visited(browser: Browser, **options: Any) -> AsyncIterator[Page]:
     """A page of somebody new. It fails the test in the end if anything was wrong in the background: an error
     in a script, a message of the browser that is none about a refused request, a violation of the policy."""
     context = await browser.new_context(**{"viewport": WIDE, "locale": "en-GB", **options})
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE)
     await context.add_init_script(VIOLATIONS)
     page = await context.new_page()
     wrong: list[str] = []

@@ -46,7 +46,8 @@ EVIL = """<script>document.title = "owned"</script> <img src=x onerror="document
 
 
 async def say(page: Page, text: str) -> Locator:
-    """Say something; the answer, as far as it is there."""
+    """Say something, once the answer before is over; the answer, as far as it is there."""
+    await expect(page.get_by_role("button", name="Send")).to_be_visible()
     await page.get_by_label("Message to Support bot").fill(text)
     await page.keyboard.press("Enter")
     return page.locator(".answer").last
@@ -105,10 +106,28 @@ async def test_an_answer_is_stopped(enter: Enter, world: World) -> None:
     await page.get_by_role("button", name="Stop").click()
     await expect(answer.locator(".notes")).to_have_text("Stopped")
     await expect(page.get_by_label("Message to Support bot")).to_be_focused()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await world.upstream.abandoned.wait()
     await expect(await say(page, "And now?")).to_contain_text("Good day.")
     assert "Count." in str(world.upstream.bodies[-1]["messages"]), "the conversation goes on"
+
+
+async def test_what_is_sent_while_an_answer_comes_stays_in_the_box_and_that_is_told(
+    enter: Enter, world: World
+) -> None:
+    page = await enter("chatter", **HELPER)
+    world.upstream.behaviours = [_in_two(sse(piece("T")), more := asyncio.Event(), ENDING)]
+    answer = await say(page, "First")
+    await expect(answer.locator(".text")).to_have_text("T")
+    message = page.get_by_label("Message to Support bot")
+    await message.fill("Second")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status")).to_contain_text("Not sent: the answer is not over")
+    await expect(message).to_have_value("Second")
+    more.set()
+    await expect(page.get_by_role("button", name="Send")).to_be_visible()
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".question")).to_have_text(["YouFirst", "YouSecond"])
 
 
 async def test_conversations_are_listed_opened_gone_on_with_and_deleted(enter: Enter, world: World) -> None:

@@ -169,7 +169,7 @@ class ControlPlane:
         target = f"{path}/{item['metadata']['name']}?{query}"
         return self.call("PATCH", target, item, "application/apply-patch+yaml")
 
-    def until(self, path: str, holds: Callable[[Any], bool], seconds: float = 30) -> Any:
+    def until(self, path: str, holds: Callable[[Any], bool], seconds: float = 90) -> Any:
         """The object at `path`, as soon as `holds` is true of it. Fails with what it was last."""
         deadline = time.monotonic() + seconds
         while True:

@@ -34,7 +34,7 @@ def running_operator(cluster: Installation, folder: Path) -> Iterator[Path]:
         yield log
     finally:
         process.terminate()
-        status = process.wait(20)
+        status = process.wait(60)
     assert status == 0, log.read_text()
     assert "forbidden" not in log.read_text().lower(), log.read_text()
 

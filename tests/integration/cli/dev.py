@@ -97,7 +97,7 @@ def running(folder: Path, *options: str, **environment: str) -> Iterator[Dev]:
             yield Dev(process)
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
 
 def is_alive(pid: int) -> bool:

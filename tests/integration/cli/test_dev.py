@@ -105,7 +105,7 @@ def test_however_it_is_asked_to_end_no_key_is_left(folder: Path, number: signal.
         signal.signal(signal.SIGHUP, inherited)
         assert "secret" in [file.read_text() for file in temporary.rglob("*") if file.is_file()]
         served.process.send_signal(number)
-        assert served.process.wait(20) == 0
+        assert served.process.wait(60) == 0
         assert list(temporary.iterdir()) == []
 
 
@@ -115,8 +115,8 @@ async def test_however_it_ends_no_process_is_left(folder: Path, number: signal.S
         children = served.children().values()
         assert len(children) == 2
         served.process.send_signal(number)
-        assert served.process.wait(20) == (-9 if number == signal.SIGKILL else 0)
-        async with asyncio.timeout(20):
+        assert served.process.wait(60) == (-9 if number == signal.SIGKILL else 0)
+        async with asyncio.timeout(60):
             while any(map(is_alive, children)):
                 await asyncio.sleep(0.01)
 

@@ -276,7 +276,7 @@ async def test_the_pod_asks_rbac_about_the_gateway_and_about_the_caller(
     async with http.ws_connect(f"{gateway.url}/instances/helper/ws", headers=chatter.headers) as socket:
         assert (await socket.receive_json())["type"] == "history"
         await socket.send_str("Hello")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await socket.receive_json())["type"] != "done":
                 pass
     with pytest.raises(aiohttp.WSServerHandshakeError) as caught:

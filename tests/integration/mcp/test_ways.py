@@ -92,7 +92,7 @@ async def test_a_failure_of_a_function_is_an_error(way: Way) -> None:
 
 
 async def test_a_call_that_takes_long_does_not_hold_up_others(way: Way) -> None:
-    slow = asyncio.create_task(called(way.tool, "wait", seconds=2.0))
+    slow = asyncio.create_task(called(way.tool, "wait", seconds=4.0))
     assert (await called(way.tool, "add", a=1, b=2)).text == "3"
     assert not slow.done()
     assert (await slow).text == "done"

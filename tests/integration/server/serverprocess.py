@@ -30,7 +30,7 @@ def configured(upstream_url: str, **changed: Any) -> Config:
         type="OpenAICompatible",
         url=f"{upstream_url}/v1",
         api_key_file=KEY_FILE,
-        timeouts=Timeouts(connect=2.0, first_token=5.0, between_tokens=5.0, total=20.0),
+        timeouts=Timeouts(connect=20.0, first_token=30.0, between_tokens=30.0, total=60.0),
     )
     members = {
         "schema_version": configuration.SCHEMA_VERSION,

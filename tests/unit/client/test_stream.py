@@ -144,10 +144,10 @@ async def test_a_silent_stream_is_taken_up_again(instance: Instance, monkeypatch
         await asyncio.Event().wait()
         return response
 
-    monkeypatch.setattr(module, "SILENCE_SECONDS", 0.05)
+    monkeypatch.setattr(module, "SILENCE_SECONDS", 0.3)
     instance.behaviours = [silent]
     async with Client(instance.url, "t", attempts=1) as client:
-        with pytest.raises(TimedOut, match=r"silent for 0\.05 s"):
+        with pytest.raises(TimedOut, match=r"silent for 0\.3 s"):
             _ = [each async for each in client.stream("Hello")]
     instance.behaviours = [silent, writing(SECOND, DONE)]
     async with Client(instance.url, "t") as client:
@@ -171,5 +171,5 @@ async def test_leaving_the_block_ends_the_connection(instance: Instance) -> None
     async with Client(instance.url, "t") as client:
         async with client.stream("Hello") as stream:
             assert await anext(stream) == Token("Good ")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await gone.wait()

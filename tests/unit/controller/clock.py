@@ -46,7 +46,7 @@ class FakeTimers:
                 timer.call()
 
 
-async def until(holds: Callable[[], bool], seconds: float = 30) -> None:
+async def until(holds: Callable[[], bool], seconds: float = 60) -> None:
     """Return as soon as it holds; fail when that takes too long."""
     async with asyncio.timeout(seconds):
         while not holds():

@@ -197,7 +197,7 @@ async def test_a_caller_who_leaves_ends_the_request_at_the_pod(gateway: Serving,
     async with gateway.request("POST", STREAM, {"input": "Hi"}) as response:
         await response.content.readexactly(5)
         response.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await pod.gone.wait()
 
     async def logged() -> bool:

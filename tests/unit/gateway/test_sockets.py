@@ -45,7 +45,7 @@ async def test_messages_go_both_ways(gateway: Serving, pod: Pod, http: aiohttp.C
     assert asked.query == {"conversation": "c1"}
     assert asked.headers["Impersonate-User"] == "system:serviceaccount:team-a:alice"
     assert asked.headers["Authorization"] == "Bearer token-1"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await pod.gone.wait()
     assert pod.close_code == 1000
 
@@ -123,7 +123,7 @@ async def test_a_caller_who_vanishes_or_half_closes_ends_the_socket_at_the_pod(
     )
     await reader.readuntil(b'{"type":"history"}')
     getattr(writer.transport, how)()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await pod.gone.wait()
     writer.close()
 
@@ -131,11 +131,11 @@ async def test_a_caller_who_vanishes_or_half_closes_ends_the_socket_at_the_pod(
 async def test_a_socket_ends_when_the_callers_token_does(
     gateway: Serving, api: ApiServer, http: aiohttp.ClientSession
 ) -> None:
-    token = jwt(time.time() + 0.3)
+    token = jwt(time.time() + 2)
     api.users[token] = user("alice")
     async with opened(http, gateway, headers={"Authorization": f"Bearer {token}"}) as socket:
         await socket.receive_str()
-        assert (await socket.receive(timeout=5)).data == 4401
+        assert (await socket.receive(timeout=60)).data == 4401
 
 
 async def test_a_reader_that_reads_nothing_does_not_outlive_its_token(
@@ -143,7 +143,7 @@ async def test_a_reader_that_reads_nothing_does_not_outlive_its_token(
 ) -> None:
     monkeypatch.setattr(connections, "CLOSE_SECONDS", 0.05)
     pod.much = 20_000_000
-    token = jwt(time.time() + 1)
+    token = jwt(time.time() + 3)
     api.users[token] = user("alice")
     async with opened(http, gateway, headers={"Authorization": f"Bearer {token}"}) as socket:
         await socket.receive_str()
@@ -154,7 +154,7 @@ async def test_a_reader_that_reads_nothing_does_not_outlive_its_token(
             server = gateway._runner.server
             return server is not None and not server.connections
 
-        await until(let_go, 10)
+        await until(let_go)
 
 
 async def test_a_gateway_that_goes_away_tells_its_sockets(
@@ -163,7 +163,7 @@ async def test_a_gateway_that_goes_away_tells_its_sockets(
     async with opened(http, gateway) as socket:
         await socket.receive_str()
         stopping = asyncio.create_task(gateway.stop())
-        assert (await socket.receive(timeout=5)).data == 1012
+        assert (await socket.receive(timeout=60)).data == 1012
     await stopping
 
 
@@ -182,6 +182,6 @@ async def test_a_message_that_is_too_long_ends_the_socket(
         await socket.send_bytes(b"x" * 900)
         assert (await socket.receive_str()).startswith("you said b'xxx")
         await socket.send_str("x" * 1001)
-        assert (await socket.receive(timeout=5)).data == 1009
-    async with asyncio.timeout(5):
+        assert (await socket.receive(timeout=60)).data == 1009
+    async with asyncio.timeout(60):
         await pod.gone.wait()

@@ -90,14 +90,14 @@ async def connect(url: str, *addresses: str) -> int:
 
 async def test_a_name_that_leads_to_a_metadata_service_is_not_connected_to() -> None:
     with pytest.raises(aiohttp.ClientConnectorError) as caught:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await connect("http://harmless.example/", "169.254.169.254")
     assert egress.reason(caught.value) == "permission denied"
 
 
 async def test_an_address_written_as_a_number_is_not_connected_to() -> None:
     with pytest.raises(aiohttp.ClientConnectorError):
-        async with asyncio.timeout(5), egress.session() as session, session.get("http://0xa9fea9fe/"):
+        async with asyncio.timeout(60), egress.session() as session, session.get("http://0xa9fea9fe/"):
             pass
 
 

@@ -138,7 +138,7 @@ async def test_calls_of_one_reply_run_at_the_same_time(
         return ToolResult(arguments["text"])
 
     upstream.behaviours = [calling(ONE, TWO), answering("Done.")]
-    async with Rig(tmp_path, [model], tools=[FakeTool(echo=meet)]) as rig, asyncio.timeout(5):
+    async with Rig(tmp_path, [model], tools=[FakeTool(echo=meet)]) as rig, asyncio.timeout(60):
         await answer(rig)
     assert results(upstream) == ["one", "two"]
 

@@ -55,13 +55,13 @@ async def test_a_reader_that_reads_nothing_is_cut_off_when_the_time_is_over(
             reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             reader.connect((address.hostname, address.port))
             reader.sendall("\r\n".join([*head, "", text]).encode())
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await upstream.abandoned.wait()
 
             async def let_go() -> bool:
                 server = api.listener._runner.server
                 return server is not None and not server.connections
 
-            await until(let_go, 10)
+            await until(let_go)
         (line,) = api.log("access")
         assert line["problem"] == "request-timeout"

@@ -77,5 +77,5 @@ async def test_a_client_that_reads_nothing_is_let_go(
             async def let_go() -> bool:
                 return not server.connections
 
-            await until(came, 10)
-            await until(let_go, 10)
+            await until(came)
+            await until(let_go)

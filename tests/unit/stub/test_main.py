@@ -40,7 +40,7 @@ def test_sigterm_lets_a_running_answer_finish(running: Running) -> None:
     with asking(port, "[stub content=done headers_delay=0.3]") as connection:
         process.send_signal(signal.SIGTERM)
         assert b'"content":"done"' in connection.makefile("rb").read()
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize("running", ["0"], indirect=True)
@@ -49,7 +49,7 @@ def test_an_answer_that_hangs_does_not_keep_the_process_alive(running: Running) 
     with asking(port, "[stub fault=hang]") as connection:
         process.send_signal(signal.SIGTERM)
         assert connection.makefile("rb").read() == b""
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
 
 
 def asking(port: int, content: str) -> socket.socket:

@@ -124,7 +124,8 @@ export class Chat {
 
   async #send() {
     const text = this.#message.value.trim();
-    if (!text || this.#answering) return;
+    if (!text) return;
+    if (this.#answering) return announce("Not sent: the answer is not over");
     this.#message.value = "";
     show(find("empty"), null);
     this.#turns.append(question(text));

@@ -39,12 +39,12 @@ async def bridged(folder: Path, what: Program, heard: Heard, seconds: float = 5.
 
 
 async def until_end(reader: asyncio.StreamReader) -> bytes:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return await reader.read()
 
 
 async def eventually(heard: Heard, text: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not any(text in line for _, line in heard):
             await asyncio.sleep(0.01)
 
@@ -94,7 +94,7 @@ async def test_a_process_ends_with_its_connection_and_all_that_it_started_too(tm
         reader, writer = await asyncio.open_unix_connection(socket)
         pids = [int(pid) for pid in (await reader.readline()).split()]
         writer.close()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while any(is_alive(pid) for pid in pids):
                 await asyncio.sleep(0.01)
 
@@ -104,7 +104,7 @@ async def test_a_process_that_writes_without_end_ends_too(tmp_path: Path) -> Non
         reader, writer = await asyncio.open_unix_connection(socket)
         pid = int(await reader.readline())
         writer.close()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while is_alive(pid):
                 await asyncio.sleep(0.01)
 

@@ -89,7 +89,7 @@ def test_a_child_ends_when_nobody_holds_its_input_any_more() -> None:
         assert child.stdout is not None
         assert child.stdout.readline() == '{"port": 7}\n'
         child.stdin.close()
-        assert child.wait(20) == 3
+        assert child.wait(60) == 3
 
 
 async def test_one_that_is_cancelled_while_it_starts_leaves_no_process() -> None:

@@ -60,5 +60,5 @@ async def test_a_place_that_was_left_before_it_was_held_is_nobodys() -> None:
     line = Line()
     first, second = line.join("c"), line.join("c")
     line.leave("c", first)
-    async with asyncio.timeout(5), held(line, "c", second) as waited:
+    async with asyncio.timeout(60), held(line, "c", second) as waited:
         assert waited

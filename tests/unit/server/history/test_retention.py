@@ -43,7 +43,7 @@ async def test_sweeps_go_on_until_nothing_is_left_and_through_failures(
         return step
 
     async with retention.kept_swept(expire, 0.0, log):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await finished.wait()
 
     async def logged() -> bool:

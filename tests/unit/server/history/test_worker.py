@@ -39,7 +39,7 @@ async def test_work_is_done_even_if_nobody_waits_any_more(worker: Worker, *, fai
     begun, done = threading.Event(), threading.Event()
 
     def work() -> None:
-        begun.wait(5)
+        begun.wait(60)
         done.set()
         if fails:
             raise ValueError

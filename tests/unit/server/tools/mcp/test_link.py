@@ -34,5 +34,5 @@ async def test_an_errand_that_hangs_or_fails_bothers_nobody() -> None:
 
     errands.run(fail())
     errands.run(hang())
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(60):
         await errands.finish()

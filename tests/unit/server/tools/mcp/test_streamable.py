@@ -35,7 +35,7 @@ class Linked:
         self.link.agree(version)
 
     async def call(self) -> Any:
-        async with asyncio.timeout(10.0):
+        async with asyncio.timeout(60):
             return msgspec.json.decode(await self.link.request(CALL))
 
 
@@ -304,7 +304,7 @@ async def test_a_call_that_nobody_waits_for_is_cancelled_in_the_way_of_the_revis
     server.on["tools/call"] = [scripted.hanging(asyncio.Event(), gone)]
     linked.link.agree(STATELESS_VERSION if stateless else "2025-11-25")
     await given_up(linked.link.request(CALL), server, "tools/call")
-    async with asyncio.timeout(20.0):
+    async with asyncio.timeout(60):
         await gone.wait()
     await linked.link.close(farewell=False)
     cancelled = [got.message["params"]["requestId"] for got in server.got if "cancelled" in got.method]
