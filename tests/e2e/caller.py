@@ -82,7 +82,6 @@ class Caller:
             f"{self.instance}.{self.namespace} can be connected to",
             lambda: self.try_post(path, body, **headers),
             lambda answer: answer.status != 0,
-            timeout=20,
         )
 
     def try_post(self, path: str, body: object, **headers: str) -> Answer:

@@ -42,7 +42,6 @@ class Person:
             "the gateway can be connected to",
             lambda: self.pod.request(method, url, body, headers),
             lambda answer: answer.status != 0,
-            timeout=20,
         )
 
     def done(self, method: str, path: str, body: object = None) -> Any:

@@ -80,11 +80,11 @@ def test_measured_cpu_scales_the_instance_itself(
     assert caller.chat("Hello").status == 200  # from now on the Service has an endpoint
     with ThreadPoolExecutor(1) as pool:
         burst = pool.submit(
-            client_pod.run, BURST, f"http://bot.{namespace}.svc/chat", str(caller.token), "45"
+            client_pod.run, BURST, f"http://bot.{namespace}.svc/chat", str(caller.token), "60"
         )
-        eventually("two replicas", lambda: replicas(cluster, namespace), lambda count: count == 2, timeout=90)
+        eventually("two replicas", lambda: replicas(cluster, namespace), lambda count: count == 2)
         eventually("two pods", lambda: available(cluster, namespace), lambda count: count == 2)
-        assert json.loads(burst.result(timeout=90))["failed"] == []
+        assert json.loads(burst.result(timeout=120))["failed"] == []
     assert condition(cluster.get("Instance", namespace, "bot"), "Ready")["status"] == "True"
 
 

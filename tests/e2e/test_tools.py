@@ -58,5 +58,4 @@ def test_an_agent_asks_another_one_when_rbac_lets_it(
         "the expert is asked",
         lambda: caller.chat(question).text,
         lambda text: "You are the expert." in text and "What is it?" in text,
-        timeout=20,
     )

@@ -45,7 +45,7 @@ def test_what_changes_the_pods_rolls_them_few_at_a_time(cluster: Cluster, helm: 
 
 def most_rolling(cluster: Cluster, namespace: str, before: dict[str, int]) -> int:
     """Watches until every Deployment has rolled since `before`; how many were at it at once, at most."""
-    most, deadline = 0, time.monotonic() + 90
+    most, deadline = 0, time.monotonic() + 180
     while True:
         found = {one["metadata"]["name"]: one for one in cluster.list("Deployment", namespace)}
         most = max(most, sum(is_rolling(one) for one in found.values()))
