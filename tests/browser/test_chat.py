@@ -24,6 +24,7 @@ from tests.unit.server.upstream import (
     sse,
     writing,
 )
+from tests.unit.server.waiting import happens
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -106,8 +107,7 @@ async def test_an_answer_is_stopped(enter: Enter, world: World) -> None:
     await page.get_by_role("button", name="Stop").click()
     await expect(answer.locator(".notes")).to_have_text("Stopped")
     await expect(page.get_by_label("Message to Support bot")).to_be_focused()
-    async with asyncio.timeout(60):
-        await world.upstream.abandoned.wait()
+    await happens(world.upstream.abandoned)
     await expect(await say(page, "And now?")).to_contain_text("Good day.")
     assert "Count." in str(world.upstream.bodies[-1]["messages"]), "the conversation goes on"
 

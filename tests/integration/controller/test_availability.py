@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
 from gagarin.controller.lease import Lease, Terms
 from gagarin.kube.client import KubeClient
@@ -15,6 +16,15 @@ from tests.integration.controller.proxy import Fault
 from tests.integration.controller.world import World, changed, revisions
 
 ROLL_AT_ONCE = ("--max-concurrent-rollouts", "1000")
+# At a Lease that nobody renews: after the shortest pauses, one at the begin, and one to spare.
+MOST_LOOKS = Terms().duration / (0.75 * Terms().period) + 2
+
+
+def looks(world: World, since: int) -> int:
+    """How often the Lease was looked at from that call on, until it was taken: no time that a busy machine
+    could make longer."""
+    calls = [call for call in world.proxy.calls[since:] if "/leases/" in call.path]
+    return len(list(takewhile(lambda call: not call.is_write, calls)))
 
 
 def contents(world: World, since: int) -> dict[str, set[str]]:
@@ -44,8 +54,10 @@ def test_a_leader_killed_while_200_objects_change_is_followed_within_the_lease_t
         world.apply(world.agent(prompt="You help briefly."))
         world.wait(lambda: changed(world, before), "it to be in the middle")
         first.kill()
+        killed = len(world.proxy.calls)
         assert changed(world, before) < 200
     world.wait(lambda: second.says("active:"), "the second to take over")
+    assert looks(world, killed) <= MOST_LOOKS
     world.wait(lambda: changed(world, before) == 200, "all to change", seconds=300)
     world.quiet()
     written = contents(world, since)

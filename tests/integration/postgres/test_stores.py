@@ -18,6 +18,7 @@ from gagarin.server.wire import Message, Usage
 from gagarin.serving.errors import Problem
 from tests.integration.postgres.database import Server, store_in
 from tests.unit.server.auth.oracle import quiet
+from tests.unit.server.waiting import happens
 
 ANNA = Owner("iss", "system:serviceaccount:team-a:anna", "u1")
 OTHERS = [
@@ -175,8 +176,7 @@ async def test_one_who_waits_for_a_deleted_conversation_goes_on(store: Store) ->
     waiting = Leading(store, await ask(store, "two", first.conversation), WHOLE)
     await store.delete(ANNA, first.conversation or "")
     await leading.finish()
-    async with asyncio.timeout(30):
-        await waiting.leads.wait()
+    await happens(waiting.leads, 30)
     await waiting.finish()
 
 
@@ -209,8 +209,7 @@ async def test_a_turn_that_is_given_up_lets_the_next_one_go_on(store: Store) -> 
     await leading.leads.wait()
     assert not waiting.leads.is_set()
     await leading.finish()
-    async with asyncio.timeout(30):
-        await waiting.leads.wait()
+    await happens(waiting.leads, 30)
     assert waiting.held == [Message("user", "one")]
     await waiting.finish()
 

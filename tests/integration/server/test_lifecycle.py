@@ -18,6 +18,7 @@ from tests.integration.server.conftest import Start
 from tests.integration.server.serverprocess import PATIENCE, ServerProcess
 from tests.unit.server.apiserver import ApiServer
 from tests.unit.server.upstream import Upstream, failing, piece, silent, sse, writing
+from tests.unit.server.waiting import happens
 
 Headers = dict[str, str]
 FIRST = b'event: token\ndata: {"text":"Good"}\n'
@@ -133,8 +134,7 @@ async def test_a_client_that_goes_away_stops_the_model_call(
     call = asyncio.create_task(chat(http, server, caller))
     await upstream.asked.wait()
     call.cancel()
-    async with asyncio.timeout(60):
-        await upstream.abandoned.wait()
+    await happens(upstream.abandoned)
     assert (await server.line(log="access", path="/chat"))["status"] == 499
     (kept,) = await conversations(http, server, caller)
     assert await messages(http, server, caller, kept["id"]) == [("user", "Hello")]

@@ -14,6 +14,7 @@ from tests.integration.server.conftest import Start
 from tests.integration.server.serverprocess import ServerProcess
 from tests.unit.server.apiserver import ApiServer
 from tests.unit.server.upstream import Upstream, failing, piece, silent, sse, writing
+from tests.unit.server.waiting import happens
 
 
 @pytest.fixture
@@ -129,5 +130,4 @@ async def test_a_client_that_stops_reading_stops_the_model_call(
         if chunk.choices[0].delta.content:
             break
     await stream.close()
-    async with asyncio.timeout(60):
-        await upstream.abandoned.wait()
+    await happens(upstream.abandoned)

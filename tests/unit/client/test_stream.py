@@ -23,6 +23,7 @@ from gagarin.client import (
 )
 from gagarin.client import stream as module
 from tests.unit.client.instance import Instance, event, hanging_up, refusing, writing
+from tests.unit.server.waiting import happens
 
 FIRST, SECOND = event(1, "token", {"text": "Good "}), event(2, "token", {"text": "day."})
 DONE = event(3, "done", {"conversation": "c1"})
@@ -171,5 +172,4 @@ async def test_leaving_the_block_ends_the_connection(instance: Instance) -> None
     async with Client(instance.url, "t") as client:
         async with client.stream("Hello") as stream:
             assert await anext(stream) == Token("Good ")
-        async with asyncio.timeout(60):
-            await gone.wait()
+        await happens(gone)

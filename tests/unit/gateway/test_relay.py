@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import ssl
 from pathlib import Path
@@ -15,7 +14,7 @@ from tests.unit.gateway.apiserver import ApiServer
 from tests.unit.gateway.conftest import Serving, Start
 from tests.unit.gateway.pod import Pod
 from tests.unit.server.certificates import self_signed
-from tests.unit.server.waiting import until
+from tests.unit.server.waiting import happens, until
 
 INSTANCE: dict[str, Any] = {"agentRef": {"name": "helper"}}
 CHAT, STREAM = "/instances/helper/chat", "/instances/helper/stream"
@@ -197,8 +196,7 @@ async def test_a_caller_who_leaves_ends_the_request_at_the_pod(gateway: Serving,
     async with gateway.request("POST", STREAM, {"input": "Hi"}) as response:
         await response.content.readexactly(5)
         response.close()
-    async with asyncio.timeout(60):
-        await pod.gone.wait()
+    await happens(pod.gone)
 
     async def logged() -> bool:
         return any(line.get("status") == 499 for line in gateway.lines)

@@ -16,7 +16,7 @@ from gagarin.serving import connections
 from tests.unit.gateway.apiserver import ApiServer, user
 from tests.unit.gateway.conftest import Serving, Start
 from tests.unit.gateway.pod import Pod
-from tests.unit.server.waiting import until
+from tests.unit.server.waiting import happens, until
 
 WS = "/instances/helper/ws"
 ALICE = {"Authorization": "Bearer alice"}
@@ -45,8 +45,7 @@ async def test_messages_go_both_ways(gateway: Serving, pod: Pod, http: aiohttp.C
     assert asked.query == {"conversation": "c1"}
     assert asked.headers["Impersonate-User"] == "system:serviceaccount:team-a:alice"
     assert asked.headers["Authorization"] == "Bearer token-1"
-    async with asyncio.timeout(60):
-        await pod.gone.wait()
+    await happens(pod.gone)
     assert pod.close_code == 1000
 
 
@@ -123,8 +122,7 @@ async def test_a_caller_who_vanishes_or_half_closes_ends_the_socket_at_the_pod(
     )
     await reader.readuntil(b'{"type":"history"}')
     getattr(writer.transport, how)()
-    async with asyncio.timeout(60):
-        await pod.gone.wait()
+    await happens(pod.gone)
     writer.close()
 
 
@@ -183,5 +181,4 @@ async def test_a_message_that_is_too_long_ends_the_socket(
         assert (await socket.receive_str()).startswith("you said b'xxx")
         await socket.send_str("x" * 1001)
         assert (await socket.receive(timeout=60)).data == 1009
-    async with asyncio.timeout(60):
-        await pod.gone.wait()
+    await happens(pod.gone)

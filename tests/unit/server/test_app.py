@@ -23,7 +23,7 @@ from tests.unit.server.auth.oracle import account
 from tests.unit.server.serving import VERBS, Api, Waits, serving
 from tests.unit.server.turning import FakeTool, echo
 from tests.unit.server.upstream import Upstream, called, calling, failing, piece, silent, sse, writing
-from tests.unit.server.waiting import until
+from tests.unit.server.waiting import happens, until
 
 
 @pytest.fixture
@@ -320,8 +320,7 @@ async def test_a_client_that_goes_away_stops_the_model_call(
     call = asyncio.create_task(api.call("POST", path, {"input": "Hello"}, headers={"Accept": accept}))
     await upstream.asked.wait()
     call.cancel()
-    async with asyncio.timeout(60):
-        await upstream.abandoned.wait()
+    await happens(upstream.abandoned)
 
     async def logged() -> bool:
         return bool(api.log("access"))

@@ -20,7 +20,7 @@ from gagarin.serving.errors import Problem
 from tests.unit.server.providing import model_at
 from tests.unit.server.turning import SYSTEM, Recorder, Rig
 from tests.unit.server.upstream import Upstream, answering, failing, piece, silent, sse, writing
-from tests.unit.server.waiting import until
+from tests.unit.server.waiting import happens, until
 
 HELLO = Question("Hello")
 
@@ -152,8 +152,7 @@ async def test_an_answer_ends_when_the_token_does(rig: Rig, upstream: Upstream) 
     output = Recorder()
     problem = await problem_of(rig.chats.stream(rig.caller(seconds=2.0), HELLO, output))
     assert (problem.status, output.events) == (401, ["begin", "Good"])
-    async with asyncio.timeout(60):
-        await upstream.abandoned.wait()
+    await happens(upstream.abandoned)
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -31,6 +31,7 @@ from tests.unit.server.upstream import (
     sse,
     writing,
 )
+from tests.unit.server.waiting import happens
 
 HELLO = [Message("user", "Hello")]
 GOOD_DAY = sse(piece("Good"), piece(" day."))
@@ -125,8 +126,7 @@ async def test_a_provider_that_keeps_the_stream_open_after_the_end_is_not_waited
     monkeypatch.setattr(replystream, "_END_SECONDS", 0.01)
     upstream.behaviours = [writing(GOOD_DAY, sse(FINISH, DONE), hold=upstream.proceed)]
     assert (await streamed(model))[0] == "Good day."
-    async with asyncio.timeout(60):
-        await upstream.abandoned.wait()
+    await happens(upstream.abandoned)
 
 
 async def test_connections_are_used_again_after_whole_and_streamed_answers(
@@ -297,8 +297,7 @@ async def test_a_provider_that_does_not_answer_runs_out_of_time(
         error = await failure_of(model, stream=stream)
     assert str(error) == f"provider team-a/openai did not answer within {limit}"
     assert (error.fault, len(upstream.bodies)) == ("timeout", 1)
-    async with asyncio.timeout(60):
-        await upstream.abandoned.wait()
+    await happens(upstream.abandoned)
 
 
 @pytest.mark.parametrize(
@@ -315,8 +314,7 @@ async def test_a_stream_that_stops_runs_out_of_time(
     async with model_at(upstream.url, tmp_path, timeouts=timeouts) as model:
         error = await failure_of(model, stream=True)
     assert str(error) == f"provider team-a/openai did not answer within {limit}"
-    async with asyncio.timeout(60):
-        await upstream.abandoned.wait()
+    await happens(upstream.abandoned)
 
 
 async def test_a_port_that_nobody_listens_on_is_told_without_its_address(
@@ -459,8 +457,7 @@ async def test_one_who_leaves_ends_the_call(model: ModelClient, upstream: Upstre
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    async with asyncio.timeout(60):
-        await upstream.abandoned.wait()
+    await happens(upstream.abandoned)
 
 
 @pytest.mark.parametrize(

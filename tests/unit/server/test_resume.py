@@ -20,7 +20,7 @@ from gagarin.server import listeners, recording, resume
 from gagarin.server.resume import Streams
 from tests.unit.server.serving import Api, Waits, serving
 from tests.unit.server.upstream import DONE, FINISH, USED, Upstream, piece, silent, sse, writing
-from tests.unit.server.waiting import until
+from tests.unit.server.waiting import happens, until
 
 WORDS = [f"word {number} " for number in range(20)]
 REST = sse(*(piece(word) for word in WORDS), FINISH, USED, DONE)
@@ -181,8 +181,7 @@ async def test_nobody_comes_back_in_time_and_the_model_call_is_stopped(
     async with serving(upstream, tmp_path, waits=Waits(resume_seconds=0.1)) as api:
         in_two_parts(upstream)
         event = await broken_off(api)
-        async with asyncio.timeout(20):
-            await upstream.abandoned.wait()
+        await happens(upstream.abandoned, 20)
         assert (await resumed(api, event))[0] == 404
         streams = streams_of(api)
         assert [streams._tasks, streams._known, list(streams._held), streams._unread] == [{}, {}, [], set()]
@@ -208,8 +207,7 @@ async def test_without_a_window_the_model_call_stops_with_the_connection(
         async with api.post("/stream", {"input": "Hello"}) as response:
             event = await first_event(response)
             response.close()
-        async with asyncio.timeout(20):
-            await upstream.abandoned.wait()
+        await happens(upstream.abandoned, 20)
         assert (await resumed(api, event))[0] == 404
         await api.call("POST", "/stream", {"input": "Hello"})
         assert [streams_of(api)._known, list(streams_of(api)._held)] == [{}, []]
@@ -222,8 +220,7 @@ async def test_one_who_leaves_before_the_first_event_stops_the_model_call_at_onc
     call = asyncio.create_task(api.call("POST", "/stream", {"input": "Hello"}))
     await upstream.asked.wait()
     call.cancel()
-    async with asyncio.timeout(20):
-        await upstream.abandoned.wait()
+    await happens(upstream.abandoned, 20)
 
 
 async def test_a_conversation_that_goes_on_does_not_wait_for_an_answer_that_nobody_reads(
@@ -353,8 +350,7 @@ async def test_what_nobody_waits_for_is_stopped_at_the_end(api: Api, upstream: U
     in_two_parts(upstream)
     await broken_off(api)
     await api.made.close()
-    async with asyncio.timeout(20):
-        await upstream.abandoned.wait()
+    await happens(upstream.abandoned, 20)
     assert not streams_of(api)._tasks
 
 

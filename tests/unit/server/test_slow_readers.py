@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 from contextlib import closing
@@ -16,7 +15,7 @@ from gagarin.core.config import Limits
 from gagarin.server import observe
 from tests.unit.server.serving import serving
 from tests.unit.server.upstream import Upstream, piece, sse, writing
-from tests.unit.server.waiting import until
+from tests.unit.server.waiting import happens, until
 
 MESSAGES = {"model": "helper", "stream": True, "messages": [{"role": "user", "content": "Hello"}]}
 
@@ -55,8 +54,7 @@ async def test_a_reader_that_reads_nothing_is_cut_off_when_the_time_is_over(
             reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             reader.connect((address.hostname, address.port))
             reader.sendall("\r\n".join([*head, "", text]).encode())
-            async with asyncio.timeout(60):
-                await upstream.abandoned.wait()
+            await happens(upstream.abandoned)
 
             async def let_go() -> bool:
                 server = api.listener._runner.server

@@ -35,7 +35,7 @@ from tests.unit.server.upstream import (
     sse,
     writing,
 )
-from tests.unit.server.waiting import until
+from tests.unit.server.waiting import happens, until
 
 Frame = dict[str, Any]
 
@@ -274,8 +274,7 @@ async def test_an_answer_can_be_cancelled_and_the_next_one_comes(api: Api, upstr
         await socket.send_str("And now?")
         await socket.send_json({"type": "cancel"})
         assert (await frame(socket))["type"] == "cancelled"
-        async with asyncio.timeout(60):
-            await upstream.abandoned.wait()
+        await happens(upstream.abandoned)
         assert (await frames(socket))[-1]["type"] == "done"
 
 
@@ -300,8 +299,7 @@ async def test_one_who_leaves_stops_the_model_call(api: Api, upstream: Upstream)
     async with connected(api) as socket:
         await socket.send_str("Hello")
         await frames(socket, "token")
-    async with asyncio.timeout(60):
-        await upstream.abandoned.wait()
+    await happens(upstream.abandoned)
 
     async def logged() -> bool:
         return len(api.log("access")) == 2
@@ -491,8 +489,7 @@ async def test_a_peer_that_closes_only_its_side_is_let_go(api: Api, upstream: Up
             return not api.made._sockets._sessions
 
         await until(gone)
-    async with asyncio.timeout(60):
-        await upstream.abandoned.wait()
+    await happens(upstream.abandoned)
 
 
 async def test_open_sockets_and_messages_that_failed_are_counted(api: Api, upstream: Upstream) -> None:

@@ -11,3 +11,9 @@ async def until(happened: Callable[[], Awaitable[bool]], seconds: float = 60.0) 
     async with asyncio.timeout(seconds):
         while not await happened():
             await asyncio.sleep(0.02)
+
+
+async def happens(event: asyncio.Event, seconds: float = 60.0) -> None:
+    """Wait for the event, but not for ever. Raises `TimeoutError`."""
+    async with asyncio.timeout(seconds):
+        await event.wait()

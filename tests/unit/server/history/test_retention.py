@@ -11,7 +11,7 @@ import pytest
 from gagarin.server.errors import HistoryUnavailable
 from gagarin.server.history import retention
 from gagarin.serving.logs import Log
-from tests.unit.server.waiting import until
+from tests.unit.server.waiting import happens, until
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,7 @@ async def test_sweeps_go_on_until_nothing_is_left_and_through_failures(
         return step
 
     async with retention.kept_swept(expire, 0.0, log):
-        async with asyncio.timeout(60):
-            await finished.wait()
+        await happens(finished)
 
     async def logged() -> bool:
         return sink.getvalue().count(b"\n") == 3

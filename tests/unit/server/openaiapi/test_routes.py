@@ -29,6 +29,7 @@ from tests.unit.server.upstream import (
     sse,
     writing,
 )
+from tests.unit.server.waiting import happens
 
 HELLO = {"model": "helper", "messages": [{"role": "user", "content": "Hello"}]}
 ASKED = {"model": "helper", "input": "Hello"}
@@ -243,8 +244,7 @@ async def test_a_client_that_goes_away_stops_the_model_call(
     async with api.post(path, {**body, "stream": True}) as response:
         await response.content.readuntil(b"Good")
         response.close()
-    async with asyncio.timeout(60):
-        await upstream.abandoned.wait()
+    await happens(upstream.abandoned)
 
 
 @pytest.mark.parametrize(("path", "body"), [("/v1/chat/completions", HELLO), ("/v1/responses", ASKED)])

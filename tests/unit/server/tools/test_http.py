@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from tests.unit.server.certificates import self_signed
 from tests.unit.server.tools.making import made
 from tests.unit.server.tools.server import ToolServer, endless, hanging, saying
 from tests.unit.server.turning import context
+from tests.unit.server.waiting import happens
 
 FUNCTIONS = (
     ToolFunction(name="forecast", description="Tells it.", parameters={"properties": {"city": {}}}),
@@ -228,8 +228,7 @@ async def test_a_tool_that_hangs_is_given_up_after_its_time(rig: Rig) -> None:
     assert await rig.call(timeout=0.5) == ToolResult(
         "The tool failed: it did not answer within 0.5 s.", error=True
     )
-    async with asyncio.timeout(60):
-        await rig.server.abandoned.wait()
+    await happens(rig.server.abandoned)
 
 
 async def test_a_tool_that_is_down_is_called_again_once_it_is_up(rig: Rig) -> None:

@@ -17,7 +17,7 @@ from gagarin.server.tools.tool import ToolResult
 from gagarin.serving.logs import Log
 from tests.unit.server.tools.mcp.faked import FakeLink
 from tests.unit.server.turning import context
-from tests.unit.server.waiting import until
+from tests.unit.server.waiting import happens, until
 
 QUICK = Timing(
     connect=0.5,
@@ -189,8 +189,7 @@ async def test_a_change_that_is_told_is_looked_up(make: Make) -> None:
     world = make(stateless=False)
     world.tells = True
     await world.ready()
-    async with asyncio.timeout(60):
-        await world.links[-1].listening.wait()
+    await happens(world.links[-1].listening)
     world.names = ["echo", "new"]
     world.hear("notifications/progress")
     world.hear(CHANGED)
@@ -219,8 +218,7 @@ async def test_a_stream_of_changes_that_breaks_is_opened_again_and_the_server_lo
     world.tells = True
     world.deaf = [GONE, GONE]
     await world.ready()
-    async with asyncio.timeout(60):
-        await world.links[0].listening.wait()
+    await happens(world.links[0].listening)
     await until(lambda: _true(world.asked("tools/list") >= 2))
     assert len(world.links) == 1
 

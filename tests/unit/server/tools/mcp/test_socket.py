@@ -15,7 +15,7 @@ from gagarin.server.tools.mcp.faults import McpFault, Nonsense, Refused, Unreach
 from gagarin.server.tools.mcp.link import Outgoing
 from gagarin.server.tools.mcp.socket import SocketLink
 from gagarin.serving.logs import Log
-from tests.unit.server.waiting import until
+from tests.unit.server.waiting import happens, until
 
 CALL = Outgoing("tools/call", {"name": "echo"})
 
@@ -232,8 +232,7 @@ async def test_closing_ends_the_programs_input(joined: Joined) -> None:
     await joined.program.got(1)
     await joined.link.close(farewell=True)
     await fails(asked, Unreachable, "was closed")
-    async with asyncio.timeout(60):
-        await joined.program.ended.wait()
+    await happens(joined.program.ended)
 
 
 async def test_a_socket_that_is_not_there_is_said(tmp_path: Path) -> None:

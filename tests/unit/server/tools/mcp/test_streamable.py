@@ -17,7 +17,7 @@ from gagarin.server.tools.mcp.messages import MAX_MESSAGE_BYTES
 from gagarin.server.tools.mcp.streamable import StreamableLink
 from tests.unit.server.tools.mcp import scripted
 from tests.unit.server.tools.mcp.scripted import Json, ScriptedServer, reach
-from tests.unit.server.waiting import until
+from tests.unit.server.waiting import happens, until
 
 CALL = Outgoing("tools/call", {"name": "echo"}, "echo", {"traceparent": "00-1"})
 RESULT = {"id": ..., "result": {"content": []}}
@@ -304,8 +304,7 @@ async def test_a_call_that_nobody_waits_for_is_cancelled_in_the_way_of_the_revis
     server.on["tools/call"] = [scripted.hanging(asyncio.Event(), gone)]
     linked.link.agree(STATELESS_VERSION if stateless else "2025-11-25")
     await given_up(linked.link.request(CALL), server, "tools/call")
-    async with asyncio.timeout(60):
-        await gone.wait()
+    await happens(gone)
     await linked.link.close(farewell=False)
     cancelled = [got.message["params"]["requestId"] for got in server.got if "cancelled" in got.method]
     assert cancelled == ([] if stateless else [server.last("tools/call").message["id"]])
